@@ -66,7 +66,7 @@ def explain(
     style: str,
     quiet: bool,
 ) -> int:
-    """Print the values of SERVER, or of one field, as they are rendered: who says so, where, and instead of what.
+    """Print the values of SERVER, or of one field: where each value comes from, and what it replaces.
 
     PATHS are files, folders or - for stdin; without any those of the project, or the current folder.
 

@@ -168,8 +168,8 @@ _WORDS = {
     State.NEW: "written",
     State.UNCHANGED: "unchanged",
     State.UPDATED: "updated",
-    State.EDITED: "left as it is: somebody edited it; replace it with --force",
-    State.FOREIGN: "left as it is: no import wrote it; replace it with --force",
+    State.EDITED: "kept: it was edited by hand; replace it with --force",
+    State.FOREIGN: "kept: no import wrote it; replace it with --force",
 }
 _COLUMNS = ("definitions", *State, "refused", "with losses")
 
@@ -184,7 +184,7 @@ def _as_table(result: Result, quiet: bool) -> str:
         counts[each.draft.format][each.state] += 1
     left = [each for each in result.written if each.state in (State.EDITED, State.FOREIGN)]
     lines = [f"{each.path}: {_WORDS[each.state]}" for each in left]
-    undefined = "its definition is not there any more; remove the file if nobody needs it"
+    undefined = "its definition no longer exists; remove the file if it is not needed"
     lines += [f"{path}: {undefined}" for path in result.undefined]
     rows = [(name, row) for name, row in counts.items() if row]
     used = [column for column in _COLUMNS if any(row[column] for _, row in rows)]

@@ -183,11 +183,11 @@ FOLDER = _Folder(file_okay=False)
 #: What a run may do with a tree.
 _TREE = {
     "--check": "write nothing, list the files that differ and why; exit 1 if any.",
-    "--force": "overwrite files that were edited by hand or are not ours.",
+    "--force": "overwrite files that were edited by hand, or that mcpctl did not write.",
     "--prune": "also remove servers and environments that are not in the input, which must be all of it.",
     "--prune-data": "also remove stale files of volumes and namespaces.",
     "--kustomization": "also write kustomization.yaml files, for 'kubectl apply -k', as the delivery kustomize does.",
-    "--allow-empty": "a folder without specs is no mistake; with --prune every server leaves the tree.",
+    "--allow-empty": "a folder without specs is no error; with --prune every server leaves the tree.",
 }
 
 

@@ -32,7 +32,7 @@ def until_ready(
         with working(f"waiting for {len(ids)} server{'s' * (len(ids) != 1)}"):
             statuses = orchestrator.wait(ids, Wait(seconds, progress, asking, fail_fast))
     except KeyboardInterrupt:
-        progress("interrupted while waiting: what was applied stays, and goes on to start; see mcpctl status")
+        progress("interrupted while waiting: what was applied keeps starting; see mcpctl status")
         raise
     except WaitTimedOut as late:
         raise WaitTimedOut(f"{late.message}; mcpctl logs NAME may say why") from None

@@ -246,7 +246,7 @@ def identify(orchestrator: Orchestrator, name: str) -> str:
     if name in known:
         return known[name]
     near = did_you_mean(name, sorted(known))
-    hint = f"did you mean '{excerpt(near)}'?" if near else "mcpctl list shows what is there"
+    hint = f"did you mean '{excerpt(near)}'?" if near else "see mcpctl list"
     raise ApplyFailed(f"no server is called '{excerpt(name)}' in {orchestrator.where()}; {hint}")
 
 

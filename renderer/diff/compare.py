@@ -290,5 +290,5 @@ def with_matrix(diff: Diff, runs: Sequence[Run]) -> Diff:
     for row in differences(environments, {run.name: (*run.specs.servers, *run.specs.remotes) for run in runs}):
         path = tuple(row.path.split("."))
         values = {name: masks.one_line("", path, value) for name, value in row.values.items() if value is not None}
-        rows.append(Row(row.server, row.path or "(is there)", {name: text for name, text in values.items() if text}))
+        rows.append(Row(row.server, row.path or "(exists)", {name: text for name, text in values.items() if text}))
     return diff._replace(environments=tuple(each.name for each in environments), rows=tuple(rows))

@@ -81,12 +81,12 @@ def _daemon(client: Client) -> Check:
 def _networks(client: Client, projects: Sequence[Any]) -> Iterator[Check]:
     """The shared network, and those of other projects."""
     names = client.docker("reading the networks", "network", "ls", "--format={{.Name}}").split()
-    state = "is there" if client.network in names else "not there yet; the first apply makes it"
+    state = "exists" if client.network in names else "does not exist yet; the first apply creates it"
     yield ok(f"network {client.network}", state)
     networks = [network for project in projects for network in (project.get("networks") or {}).items()]
     for name in sorted({name for name, network in networks if network.get("external")}):
         advice = "start the project that makes it, or `docker network create` it"
-        yield ok(f"network {name}", "is there") if name in names else failed(f"network {name}", "not there", advice)
+        yield ok(f"network {name}", "exists") if name in names else failed(f"network {name}", "does not exist", advice)
 
 
 def _image(client: Client, name: str) -> Check:
@@ -96,14 +96,14 @@ def _image(client: Client, name: str) -> Check:
     except ERRORS as error:
         return from_error(subject, error, Result.UNCHECKED)
     if done.code == 0:
-        return ok(subject, "is there")
-    return warning(subject, "not there: apply pulls it", "pull it before, if the registry asks for a login")
+        return ok(subject, "exists")
+    return warning(subject, "not pulled yet: apply pulls it", "pull it before, if the registry asks for a login")
 
 
 def _port(client: Client, server: str, address: str, published: Any) -> Check:
     port, subject = int(published), f"port {address}:{published}"
     if not client.host.startswith("unix://"):
-        return unchecked(subject, "the daemon is on another machine", "look there whether the port is free")
+        return unchecked(subject, "the daemon is on another machine", "check there that the port is free")
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

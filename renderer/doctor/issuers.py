@@ -49,7 +49,7 @@ def _metadata(issuer: Issuer, origin: str) -> tuple[Answer | None, Check]:
         elif document["issuer"] != issuer.url:
             text = f"calls itself {excerpt(str(document['issuer']), 200)} at {urlsplit(address).path} ({origin})"
             return answer, failed(
-                subject, text, "write access.issuers[].url as it stands there: tokens carry it as 'iss'"
+                subject, text, "write access.issuers[].url exactly like that: tokens carry it as 'iss'"
             )
         elif "S256" not in items(document.get("code_challenge_methods_supported")):
             text = f"its metadata at {urlsplit(address).path} has no PKCE with S256 ({origin})"

@@ -112,13 +112,15 @@ def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Itera
         if error.kind not in ("not found", "no namespace"):
             raise
         advice = "create it, or let it be rendered (--create-namespace)"
-        yield ok(subject, "not there yet; apply creates it") if made else warning(subject, "not there", advice)
+        yield (
+            ok(subject, "does not exist yet; apply creates it") if made else warning(subject, "does not exist", advice)
+        )
         return
     if live["metadata"].get("deletionTimestamp"):
         yield failed(subject, "is being deleted", "wait until it is deleted, or use another one")
         return
     if CREATED in annotations_of(live):
-        yield ok(subject, "is there")
+        yield ok(subject, "exists")
         return
     others = others_in(kubectl, name)
     pods = ", ".join(excerpt(str(pod["metadata"]["name"]), 63) for pod in others[:5]) + ", …" * (len(others) > 5)
@@ -126,13 +128,13 @@ def _namespace(kubectl: Kubectl, name: str, rendered: Sequence[Object]) -> Itera
         text = f"mcpctl did not create it, and {len(others)} pods in it are of others ({pods})"
         yield warning(subject, text, "use another namespace, unless it is meant for MCP servers too")
     else:
-        yield ok(subject, "is there")
+        yield ok(subject, "exists")
     if made and (effects := effects_of_adoption(live, others, rendered)):
         text = f"apply does not change the namespace; --adopt-namespace {'; '.join(effects)}"
         yield ok(f"others in {name}", text)
     sandboxing = [subject_of(each.data, name) for each in rendered if each.namespace == name and governs(each)]
     if name != kubectl.namespace and sandboxing:
-        text = f"mcpctl did not create it: apply adds {', '.join(sandboxing)}, which hold for every pod in it, only "
+        text = f"mcpctl did not create it: apply adds {', '.join(sandboxing)}, which apply to every pod in it, only "
         text += "with --adopt-namespace"
         yield warning(f"sandbox in {name}", text, "choose a namespace for sandbox.namespace that nobody else uses")
 
@@ -207,10 +209,12 @@ def _prerequisite(kubectl: Kubectl, need: Prerequisite, server: str, served: set
         if error.kind not in _ABSENT:
             return from_error(subject, error, Result.UNCHECKED)
         if need.optional:
-            return warning(subject, f"is not there ({why}, optional)", "create it, if the server is to have it")
+            return warning(subject, f"does not exist ({why}, optional)", "create it, if the server is to have it")
         keys = f" with the key{'s' * (len(need.keys) > 1)} {', '.join(excerpt(key, 100) for key in need.keys)}"
         kind = f", of type {need.type}" if need.type else ""
-        return failed(subject, f"is not there ({why})", f"create it before the apply{keys + kind if need.keys else ''}")
+        return failed(
+            subject, f"does not exist ({why})", f"create it before the apply{keys + kind if need.keys else ''}"
+        )
     except ERRORS as error:
         return from_error(subject, error, Result.UNCHECKED)
 
@@ -226,7 +230,7 @@ def _object(kubectl: Kubectl, need: Prerequisite, subject: str, why: str) -> Che
         return failed(subject, text, "add it, or name another key in the spec")
     if need.type and kind != need.type:
         return failed(subject, f"is of type {excerpt(kind, 100)}, not {need.type} ({why})", "create it with that type")
-    return ok(subject, f"is there{', with ' * bool(need.keys)}{', '.join(need.keys)} ({why})")
+    return ok(subject, f"exists{', with ' * bool(need.keys)}{', '.join(need.keys)} ({why})")
 
 
 def _component(kubectl: Kubectl, subject: str, served: set[str]) -> Check:
@@ -268,8 +272,8 @@ _LISTED: tuple[tuple[str, str, Callable[[dict[str, Any]], bool], Result, str], .
 _SERVED = (
     ("the metrics server", "metrics.k8s.io/v1beta1", Result.WARNING, "the autoscaler leaves the number of pods alone"),
     ("the External Secrets Operator", "external-secrets.io/v1", Result.FAILED, "no Secret is made"),
-    ("Envoy Gateway", "gateway.envoyproxy.io/v1alpha1", Result.FAILED, "nobody asks for a token"),
-    ("agentgateway", "agentgateway.dev/v1alpha1", Result.FAILED, "nobody asks for a token"),
+    ("Envoy Gateway", "gateway.envoyproxy.io/v1alpha1", Result.FAILED, "no token is checked"),
+    ("agentgateway", "agentgateway.dev/v1alpha1", Result.FAILED, "no token is checked"),
 )
 LOOKED_FOR = (*(row[0] for row in _LISTED), *(row[0] for row in _SERVED))
 #: Prefixes of components that no object in a cluster shows.

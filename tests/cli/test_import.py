@@ -79,7 +79,7 @@ def test_specs_go_to_a_folder_and_stay_when_edited(mcpctl: Mcpctl, definition: P
     assert "weather.yaml: written" in mcpctl("import", definition, "--out", out).err
     assert "weather.yaml: unchanged" in mcpctl("import", definition, "--out", out).err
     spec.write_text(spec.read_text().replace("celsius", "kelvin"))
-    assert "somebody edited it" in mcpctl("import", definition, "--out", out).err
+    assert "it was edited by hand" in mcpctl("import", definition, "--out", out).err
     assert "kelvin" in spec.read_text()
     assert mcpctl("import", definition, "--out", out, "--force").code == 0
     assert "celsius" in spec.read_text()
@@ -166,8 +166,8 @@ def test_a_second_import_changes_nothing_and_says_what_went(mcpctl: Mcpctl, fold
     edited = next(path for path in specs.glob("*.yaml") if "weather" in path.name)
     edited.write_text(edited.read_text().replace("celsius", "kelvin"))
     run = mcpctl("import", "--all", folder, "--out", specs)
-    assert f"{specs / 'io-github-acme-other.yaml'}: its definition is not there any more" in run.err
-    assert f"{edited}: left as it is: somebody edited it" in run.err
+    assert f"{specs / 'io-github-acme-other.yaml'}: its definition no longer exists" in run.err
+    assert f"{edited}: kept: it was edited by hand" in run.err
     assert (specs / "io-github-acme-other.yaml").exists()
     assert "kelvin" in edited.read_text()
 

@@ -72,7 +72,7 @@ def test_an_unknown_name_has_a_suggestion(mcpctl: Mcpctl, demo: FakeRuntime) -> 
         run = mcpctl(command, "dmeo")
         assert (run.code, run.out) == (Exit.APPLY_FAILED, "")
         assert "no server is called 'dmeo' in the fake daemon; did you mean 'demo'?" in run.err
-    assert "mcpctl list shows" in mcpctl("status", "zzzzzz").err
+    assert "see mcpctl list" in mcpctl("status", "zzzzzz").err
 
 
 def test_nothing_is_there(mcpctl: Mcpctl, fake: FakeRuntime) -> None:

@@ -153,7 +153,7 @@ def test_origins_alone_go() -> None:
 
 
 def test_a_new_way_in_without_tokens_is_said() -> None:
-    open_to_all = ["Ingress mcp-one: whoever reaches it may call every tool, without a token"]
+    open_to_all = ["Ingress mcp-one: everyone who reaches it may call every tool, without a token"]
     assert led("kubernetes", "none", "none", expose=EXPOSE) == open_to_all
     assert led("kubernetes", {"origins": []}, {"origins": ["https://x.example.com"]}, expose=EXPOSE) == [
         *open_to_all,

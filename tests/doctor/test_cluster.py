@@ -32,10 +32,10 @@ def test_all_is_well(cluster: Cluster, doctor: Doctor) -> None:
     cluster.version = "1.32"
     seen = doctor(WITH_SECRET)
     assert seen["context"].text.startswith("context test, cluster test (http://127.0.0.1:")
-    assert seen["namespace mcpctl"].text == "is there"
+    assert seen["namespace mcpctl"].text == "exists"
     assert seen["permissions"].text == "everything is allowed in the whole cluster"
     assert seen["kinds"].result is Result.OK
-    assert seen["Secret github-token"].text == "is there, with token (for spec.env.TOKEN of demo)"
+    assert seen["Secret github-token"].text == "exists, with token (for spec.env.TOKEN of demo)"
     assert seen["a network plugin (CNI) that enforces NetworkPolicies"].result is Result.UNCHECKED
     assert not any(check.result is Result.FAILED for check in seen.values())
     assert not any(SECRET in check.text for check in seen.values())
@@ -115,7 +115,7 @@ def test_a_namespace_that_is_not_there(doctor: Doctor) -> None:
 
 def test_a_namespace_that_is_rendered(cluster: Cluster, doctor: Doctor) -> None:
     cluster.controllers.remove("Namespace", "mcpctl")
-    assert doctor(SPEC)["namespace mcpctl"].text == "not there yet; apply creates it"
+    assert doctor(SPEC)["namespace mcpctl"].text == "does not exist yet; apply creates it"
 
 
 def test_a_namespace_that_goes(cluster: Cluster, doctor: Doctor) -> None:
@@ -159,7 +159,7 @@ def test_a_namespace_of_others_that_is_only_named_is_asked_about(cluster: Cluste
 def test_a_sandbox_in_a_namespace_of_others(cluster: Cluster, doctor: Doctor) -> None:
     cluster.create("v1", "Namespace", "team-b")
     sandboxed = SPEC + "  sandbox: {namespace: team-b, create: false}\n"
-    assert doctor(sandboxed)["namespace team-b"].text == "is there"
+    assert doctor(sandboxed)["namespace team-b"].text == "exists"
     cluster.create("v1", "Pod", "theirs", namespace="team-b", spec=FOREIGN)
     seen = doctor(sandboxed)["sandbox in team-b"]
     assert seen.result is Result.WARNING

@@ -83,7 +83,7 @@ def test_all_is_well(docker: Docker, taken: int) -> None:
     seen = docker.look(published(taken))
     assert seen["daemon"].text == "Docker Engine 28.2.2 at unix:///var/run/docker.sock"
     assert seen["docker compose"].text.startswith("5.6.1 (docker compose;")
-    assert seen["network mcpctl-network"].text == "is there"
+    assert seen["network mcpctl-network"].text == "exists"
     assert seen["image registry.example.com/mcp/demo:1.0"].result is Result.OK
     assert seen[f"port 127.0.0.1:{taken}"].text == "free, for demo"
     assert not any(check.result is Result.FAILED for check in seen.values())
@@ -138,7 +138,7 @@ def test_an_unusual_daemon(docker: Docker, version: str, result: Result) -> None
 
 
 def test_a_network_that_is_not_there_is_made(docker: Docker) -> None:
-    assert docker.look(network="other")["network other"].text == "not there yet; the first apply makes it"
+    assert docker.look(network="other")["network other"].text == "does not exist yet; the first apply creates it"
 
 
 def test_networks_of_other_projects_must_be_there(docker: Docker) -> None:
@@ -159,7 +159,7 @@ def test_a_name_that_docker_does_not_take(docker: Docker) -> None:
 def test_an_image_that_is_not_there(docker: Docker) -> None:
     docker.answers["image inspect"] = (1, "", "Error: No such image")
     seen = docker.look(SPEC)["image registry.example.com/mcp/demo:1.0"]
-    assert (seen.result, seen.text) == (Result.WARNING, "not there: apply pulls it")
+    assert (seen.result, seen.text) == (Result.WARNING, "not pulled yet: apply pulls it")
     assert ["image", "inspect", "--format={{.Id}}", "--", "registry.example.com/mcp/demo:1.0"] in [
         json.loads(line) for line in docker.told.read_text().splitlines()
     ]

@@ -23,7 +23,7 @@ def data_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Consequ
     for (owner, volume), writes in now.items():
         if (owner, volume) not in before:
             how = "may read and change" if writes else "may read"
-            yield Consequence("data", f"{owner} {how} {volume}, which is there already")
+            yield Consequence("data", f"{owner} {how} {volume}, which exists already")
         elif writes and not before[owner, volume]:
             yield Consequence("data", f"{owner} may change {volume}, which it could only read")
 

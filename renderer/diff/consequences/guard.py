@@ -53,7 +53,7 @@ def guard_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[O
     # An unchanged file is not among the objects: the guard did not change then.
     if not is_asked and (not _has_guard(now) or (new and not new.issuers)):
         for each in (pair.new for pair in pairs if pair.new and not pair.old and pair.new.kind in _WAYS_IN):
-            yield Consequence("access", f"{each.label}: whoever reaches it may call every tool, without a token")
+            yield Consequence("access", f"{each.label}: everyone who reaches it may call every tool, without a token")
 
 
 def _gateway_rules(pairs: Sequence[Pair], before: Sequence[Object], now: Sequence[Object]) -> Iterator[Consequence]:

@@ -31,7 +31,7 @@ class Kind(NamedTuple):
 CONSEQUENCES: Mapping[Name, Kind] = {
     "data-loss": Kind(
         "data may be lost",
-        "a volume, claim or Namespace goes or shrinks; a claim of a StatefulSet has another name; pods no longer "
+        "a volume, claim or Namespace is removed or shrinks; a claim of a StatefulSet has another name; pods no longer "
         "use a claim, or compose a volume",
         grave=True,
     ),
@@ -57,8 +57,8 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     ),
     "access": Kind(
         "callable by more",
-        "`access` goes, or is wider: an issuer, an audience, other keys, a scope or group less, a tool, an origin, a "
-        "higher rate limit or none; the token is forwarded; a new Ingress or HTTPRoute of a server that asks for no "
+        "`access` is removed, or is wider: an issuer, an audience, other keys, a scope or group less, a tool, an origin, "
+        "a higher rate limit or none; the token is forwarded; a new Ingress or HTTPRoute of a server that asks for no "
         "token; any change in the policy of a gateway",
         grave=True,
     ),
@@ -94,7 +94,7 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     ),
     "data": Kind(
         "data given to more",
-        "a claim or volume that is there already, and others may use, is mounted for the first time, or may be written "
+        "a claim or volume that exists already, and others may use, is mounted for the first time, or may be written "
         "from now on",
         grave=True,
     ),
@@ -127,13 +127,13 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     "packages": Kind(
         "other packages",
         "a package that a container downloads to run it, one beside it (`package.with`), or its version; the lock of a "
-        "package changes, or goes: `package.lock`",
+        "package changes, or is removed: `package.lock`",
     ),
     "restart": Kind("restarts pods", "a pod template, or a compose service, is another one"),
     "scaling": Kind("changes scaling", "replicas, autoscalers and budgets"),
     "resources": Kind("other resources", "requests, limits and quotas"),
-    "addition": Kind("adds objects", "an object comes; for a new server all of its objects"),
-    "removal": Kind("removes objects", "an object, or a port of a Service, goes"),
+    "addition": Kind("adds objects", "an object is new; for a new server all of its objects"),
+    "removal": Kind("removes objects", "an object, or a port of a Service, is removed"),
     "update": Kind("changes objects in place", "an object changes and none of the above says how"),
     "delivery": Kind("changes delivery", "how often and how Argo CD or Flux deliver, or which of them does"),
     "files": Kind("other files", "only `kustomization.yaml` and the like change"),

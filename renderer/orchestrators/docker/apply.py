@@ -101,7 +101,9 @@ class Application:
         for container in orphans:
             if container not in mine:
                 name = excerpt(container.name, 100)
-                self._tell(f"{project.name}: the container {name} belongs to no service and is not ours: kept")
+                self._tell(
+                    f"{project.name}: the container {name} belongs to no service, and mcpctl does not manage it: kept"
+                )
         if mine and not dry:
             doing = f"removing what {project.name} no longer has"
             removal.end(self._client, mine, doing)
@@ -114,7 +116,7 @@ class Application:
         out, doing = self._composed(project, "config", "--hash=*"), f"comparing {project.name}"
         hashes = dict(line.split() for line in out.splitlines() if len(line.split()) == 2)
         if set(hashes) != set(project.services):
-            raise ApplyFailed(f"{doing}: compose's answer is no list of services ({excerpt(out, 80)})")
+            raise ApplyFailed(f"{doing}: compose's answer is not a list of services ({excerpt(out, 80)})")
         planned: dict[str, Outcome] = {}
         for name, value in hashes.items():
             # What is stopped would be started: no hash says that.

@@ -168,8 +168,8 @@ class Client:
             raise ApplyFailed(f"{old} is too old: {least} or newer is needed (env_file with format: raw)")
         if self._compose is None:
             raise ProgramMissing(
-                f"docker compose is not installed: neither the plugin nor docker-compose is there; {least} or newer is "
-                "needed (https://docs.docker.com/compose/install/)"
+                f"docker compose is not installed: neither the plugin nor docker-compose was found; {least} or newer "
+                "is needed (https://docs.docker.com/compose/install/)"
             )
         return self._compose
 
@@ -201,7 +201,7 @@ def refusal(output: str, doing: str, host: str, masks: Iterable[str]) -> Refused
             messages.append(str(event.get("message", "")))
         elif event.get("status") == "Error" and name.startswith("Image "):
             image = excerpt(name.removeprefix("Image "), 200)
-    text = masked(messages[-1] if messages else "it did not say why", masks)
+    text = masked(messages[-1] if messages else "it printed no error", masks)
     brief = excerpt(text, SHOWN)
     if match := matched(KINDS, text):
         row, about = match[0], excerpt(match[1], 200) or image

@@ -132,7 +132,7 @@ def ids(client: Client, labels: Mapping[str, str], doing: str) -> list[str]:
     lines = client.docker(doing, "ps", "--all", "--no-trunc", *filters, "--format={{.ID}}").split("\n")
     listed = [line.strip() for line in lines if line.strip()]
     if strange := [text for text in listed if not _ID.fullmatch(text)]:
-        raise ApplyFailed(f"{doing}: docker's answer is no list of containers ({excerpt(strange[0], 80)})")
+        raise ApplyFailed(f"{doing}: docker's answer is not a list of containers ({excerpt(strange[0], 80)})")
     return listed
 
 

@@ -351,7 +351,7 @@ class Application:
             meta = {key: value for key, value in each.data["metadata"].items() if key in ("name", "namespace")}
             items.append({"apiVersion": each.data["apiVersion"], "kind": each.kind, "metadata": meta})
         stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}).encode()
-        return self._kubectl.items("reading what is there", *args, stdin=stdin, namespace=namespace)
+        return self._kubectl.items("reading the objects", *args, stdin=stdin, namespace=namespace)
 
 
 def _server(each: Object) -> str:

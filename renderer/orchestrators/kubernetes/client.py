@@ -150,7 +150,7 @@ class Kubectl:
         major, minor = (re.match(r"[0-9]{1,6}", str(version.get(part, ""))) for part in ("major", "minor"))
         numbers = (int(major[0]), int(minor[0])) if major and minor else None
         if numbers is None:
-            raise ApplyFailed("what kubectl says of its version cannot be read; is it really kubectl?")
+            raise ApplyFailed("the version of kubectl cannot be read; is it really kubectl?")
         if numbers < OLDEST:
             has, needs = (".".join(map(str, pair)) for pair in (numbers, OLDEST))
             raise ApplyFailed(f"kubectl {has} is too old: server-side apply needs {needs} or newer")
@@ -159,7 +159,7 @@ class Kubectl:
         host, port = (self._environ.get(f"KUBERNETES_SERVICE_{part}", "") for part in ("HOST", "PORT"))
         if not host:
             raise ApplyFailed(
-                "kubernetes.inCluster is set, but this is no pod of a cluster (KUBERNETES_SERVICE_HOST is missing); "
+                "kubernetes.inCluster is set, but this is not a pod of a cluster (KUBERNETES_SERVICE_HOST is missing); "
                 "unset it, or give kubernetes.context"
             )
         return Place("", "this pod's own, by its service account", f"{host}:{port or 443}", self.namespace)

@@ -32,7 +32,7 @@ _KINDS = (
         "stateful set",
         r"updates to statefulset spec",
         "this cannot be changed in place: run `kubectl delete statefulset NAME --cascade=orphan`, which keeps pods and "
-        "claims, then the same again; claims that are there stay as they are",
+        "claims, then the command again; existing claims stay unchanged",
     ),
     kind(
         "resize",
@@ -49,9 +49,13 @@ _KINDS = (
     kind(
         "admission",
         r"\(Forbidden\)|is forbidden|denied the request",
-        "an admission rule of the cluster or the namespace refuses it, whoever asks: change what it names",
+        "an admission rule of the cluster or the namespace refuses it: change what it names",
     ),
-    kind("changed", r"\(Conflict\)|has been modified|Precondition failed", "somebody else changed it: run it again"),
+    kind(
+        "changed",
+        r"\(Conflict\)|has been modified|Precondition failed",
+        "it was changed at the same time: run the command again",
+    ),
     kind(
         "no kind",
         r"no matches for kind|doesn't have a resource type|ensure CRDs are installed",
@@ -63,7 +67,7 @@ _KINDS = (
         r"namespaces \"?[^ ]+\"? not found",
         "create the namespace, or let it be rendered: --create-namespace, in an environment namespace.create: true",
     ),
-    kind("not found", r"\(NotFound\)|not found$", "see what is there with `mcpctl list`"),
+    kind("not found", r"\(NotFound\)|not found$", "see `mcpctl list`"),
     kind(TIMED_OUT, r"Client\.Timeout|deadline exceeded|i/o timeout|request canceled|\(Timeout\)", "try it again"),
     kind("certificate", r"x509:|tls:", "check the certificates in the kubeconfig"),
     kind(
@@ -95,7 +99,7 @@ def refusal(output: str, doing: str, *, secret: bool = False) -> McpctlError:
     own = [line for line in lines if not line.startswith("Warning: ") and not _LOG.match(line)]
     text = "\n".join(dict.fromkeys(own or lines)).removeprefix("error: ").removeprefix("Error from server ")
     row = next((row for row in _KINDS if row.pattern.search(text)), None)
-    words = "kubectl's words are not shown, as they may hold values" if secret else excerpt(text, SHOWN)
+    words = "kubectl's output is not shown, as it may contain values" if secret else excerpt(text, SHOWN)
     message = f"{doing}: {words or 'kubectl failed and said nothing'}" + (f" - {row.advice}" if row else "")
     if row and row.name == TIMED_OUT:
         return WaitTimedOut(message)

@@ -91,7 +91,7 @@ def _misconfigured(message: str) -> tuple[str, Outlook]:
     if "runAsNonRoot" in message:
         return "{name} would run as root, or as a user without a number: set spec.security.runAsUser", "hopeless"
     if re.search(r"secret|configmap", message, re.IGNORECASE):
-        return "{name} needs a Secret or ConfigMap, or a key in it, that is not there", "elsewhere"
+        return "{name} needs a Secret or ConfigMap, or a key in it, that does not exist", "elsewhere"
     return "{name} cannot be created with this configuration", "starts"
 
 

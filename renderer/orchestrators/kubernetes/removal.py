@@ -69,7 +69,7 @@ def _managed_objects(kubectl: Kubectl, selector: str, tell: Progress, *, everywh
     args = [f"--selector={selector}", f"--chunk-size={CHUNK}", "--output=json"]
     try:
         resources = ",".join(KINDS[kind].resource for kind in kinds)
-        listed = kubectl.items("listing what is ours", "get", resources, *args, *_scope(everywhere))
+        listed = kubectl.items("listing managed objects", "get", resources, *args, *_scope(everywhere))
     except Refused as refused:
         if refused.kind != "forbidden":
             raise

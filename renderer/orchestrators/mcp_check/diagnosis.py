@@ -125,7 +125,7 @@ def _of_connection(error: BaseException, where: str, asked: str) -> McpctlError 
             if isinstance(cause, ssl.SSLError):
                 return Refused(f"{where}: {without_tls(cause)}; is it https, with a known CA?")
             if isinstance(cause, socket.gaierror):
-                return Unanswered(f"{where}: there is no host of that name")
+                return Unanswered(f"{where}: no host has that name")
         refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
         return Unanswered(f"{where}: {'connection refused: nothing listens there' if refused else 'no connection'}")
     if isinstance(error, (httpx2.RemoteProtocolError, httpx2.NetworkError)):

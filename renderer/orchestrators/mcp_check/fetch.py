@@ -61,7 +61,7 @@ def fetch(
     try:
         connection = make(parts.hostname or "", parts.port, timeout=seconds)
     except (ValueError, client.InvalidURL):
-        raise Unanswered(f"{where}: that is no address") from None
+        raise Unanswered(f"{where}: not a valid address") from None
     # The time-out of a socket is that of one read: this one ends an answer that comes drop by drop.
     end = threading.Timer(seconds, _end, [connection])
     end.daemon = True
@@ -100,7 +100,7 @@ def _why(error: Exception, seconds: float, *, late: bool) -> str:
     if late or isinstance(error, TimeoutError):
         return f"no answer within {seconds:g} s"
     if isinstance(error, socket.gaierror):
-        return "there is no host of that name"
+        return "no host has that name"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused: nothing listens there"
     if isinstance(error, OSError) and not isinstance(error, client.RemoteDisconnected):

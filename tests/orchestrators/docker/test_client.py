@@ -101,7 +101,7 @@ def test_a_program_that_is_killed_is_no_traceback(fakes: Fakes, docker: Docker) 
 @pytest.mark.parametrize("answer", [b"not an id\n", b"\x00\xff\xfe\x1b[31m\n", b"{}\n"])
 def test_a_list_that_is_none(fakes: Fakes, docker: Docker, answer: bytes) -> None:
     fakes.answer("docker", "ps *", out=answer)
-    with pytest.raises(ApplyFailed, match="answer is no list of containers") as told:
+    with pytest.raises(ApplyFailed, match="answer is not a list of containers") as told:
         docker.get_status("mcp-demo")
     assert told.value.message.isprintable()
 

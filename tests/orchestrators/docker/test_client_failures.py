@@ -41,7 +41,7 @@ ENDPOINT = "Error response from daemon: driver failed programming external conne
         ('The container name "/x" is already in use by container', "name", "x", "rename"),
         ('invalid value for "since": failed to parse', "since", "", "10m"),
         ('time="now" level=warning msg="a"\nsomething odd\n', "", "", "something odd"),
-        ("", "", "", "it did not say why"),
+        ("", "", "", "it printed no error"),
     ],
 )
 def test_each_has_its_kind_and_what_to_do(said: str, kind: str, about: str, words: str) -> None:

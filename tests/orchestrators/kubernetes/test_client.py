@@ -74,7 +74,7 @@ def test_in_a_cluster_only_the_service_account_counts() -> None:
 
 
 def test_in_cluster_outside_of_one() -> None:
-    with pytest.raises(ApplyFailed, match="this is no pod of a cluster"):
+    with pytest.raises(ApplyFailed, match="this is not a pod of a cluster"):
         Kubectl(KubernetesConfig(in_cluster=True), run=Answers(), environ={}).place  # noqa: B018
 
 
@@ -148,7 +148,7 @@ def test_a_namespace_is_a_name(namespace: str) -> None:
             "stateful set",
             "--cascade=orphan",
         ),
-        ("Error from server (Conflict): the object has been modified", "changed", "run it again"),
+        ("Error from server (Conflict): the object has been modified", "changed", "run the command again"),
         ('error: no matches for kind "X" in version "y/v1"', "no kind", "install what defines this kind"),
         ('Error from server (NotFound): namespaces "a" not found', "no namespace", "create the namespace"),
         ('error: context "x" does not exist', "context", "get-contexts"),

@@ -119,7 +119,7 @@ def test_one_that_came_after_it_was_shown_stays(both: Kubernetes, cluster: Clust
 
     applied = both.apply(rendered("fetch"), PRUNE, told.append, confirm)
     assert applied.changes[-1].outcome == "failed"
-    assert "somebody else changed it" in applied.changes[-1].message
+    assert "it was changed at the same time" in applied.changes[-1].message
     assert "mcp-time" in cluster.names("ServiceAccount", "mcpctl")
 
 

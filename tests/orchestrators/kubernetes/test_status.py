@@ -33,7 +33,7 @@ REASONS = [
     ("ErrImagePull", InstanceState.FAILED, "not found"),
     ("InvalidImageName", InstanceState.FAILED, "is not the name of an image"),
     ("CrashLoopBackOff", InstanceState.FAILED, "ends as soon as it has started (3 restarts); the last time it ended"),
-    ("CreateContainerConfigError", InstanceState.PENDING, 'or a key in it, that is not there: secret "missing" not'),
+    ("CreateContainerConfigError", InstanceState.PENDING, 'or a key in it, that does not exist: secret "missing" not'),
     ("Unschedulable", InstanceState.PENDING, "cannot be scheduled: 0/3 nodes are available"),
     ("VolumePending", InstanceState.PENDING, "waits for its volume: "),
     ("OOMKilled", InstanceState.FAILED, "took more memory than its limit and was killed (OOMKilled)"),

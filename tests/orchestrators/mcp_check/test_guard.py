@@ -208,8 +208,8 @@ def test_what_is_fetched_is_bounded(answer: Callable[[Asked], None], words: str)
     ("url", "words"),
     [
         ("http://127.0.0.1:1/x", "connection refused"),
-        ("http://nowhere.invalid/x", "no host of that name|no connection"),
-        ("http://127.0.0.1:99999/x", "no address|no connection"),
+        ("http://nowhere.invalid/x", "no host has that name|no connection"),
+        ("http://127.0.0.1:99999/x", "not a valid address|no connection"),
     ],
 )
 def test_where_nothing_answers(url: str, words: str) -> None:
