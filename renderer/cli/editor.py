@@ -35,7 +35,7 @@ def schema_of(file: str, name: str, folder: Path) -> str:
 
 def schema_text(name: str) -> str:
     """With the messages that editors show where a pattern does not match."""
-    if name.startswith("output/"):  # of rendered objects, which nobody writes
+    if name.startswith("output/"):  # of rendered objects, which people do not write
         return assets.read_schema(name)
     document = json.loads(assets.read_schema(name))
     _explain(document)

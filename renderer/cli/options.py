@@ -191,7 +191,7 @@ _TREE = {
 }
 
 
-#: Files that the tree has beside its manifests, whatever delivers it.
+#: Of any delivery.
 kustomization_option = click.option("--kustomization", is_flag=True, help=f"With --out: {_TREE['--kustomization']}")
 
 

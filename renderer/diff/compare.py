@@ -165,7 +165,7 @@ def _without_effect(sides: Sequence[Sides], changed: Sequence[Entry]) -> Iterato
         for name, source in side.now.specs.items():
             old = (side.before.specs or {}).get(name)
             fields = changes(old.data, source.data) if old else ()
-            fields = tuple(field for field in fields if field.path[:2] != ("spec", "remote"))  # it is told apart
+            fields = tuple(field for field in fields if field.path[:2] != ("spec", "remote"))  # listed elsewhere
             if (side.name, name) in affected or not fields:
                 continue
             names = listed(list(dict.fromkeys(field.where for field in fields)), str)

@@ -110,8 +110,8 @@ class InstanceStatus(NamedTuple):
         return sum(replica.restarts for replica in self.replicas)
 
 
-#: What becomes of a cause. ``starts``: it passes while the server starts. ``elsewhere``: it passes when somebody does
-#: something, as adding a node, a Secret or quota. ``hopeless``: it stays until the spec or the server changes.
+#: How a cause ends. ``starts``: while the server starts. ``elsewhere``: when somebody adds a node, a Secret or quota.
+#: ``hopeless``: only when the spec or the server changes.
 Outlook = Literal["starts", "elsewhere", "hopeless"]
 #: How much each weighs where several causes are known: what stays weighs more than what passes.
 WEIGHTS: Mapping[Outlook, int] = {"starts": 0, "elsewhere": 1, "hopeless": 2}

@@ -83,7 +83,7 @@ class _Instance:
         run = tuple((replica.name, replica.started, replica.restarts) for replica in status.replicas)
         if run != self.run:
             self.run, self.run_since = run, now
-        # Where nobody can ask it, only time tells whether it stays up; of a guarded one the guard may answer.
+        # A server that cannot be asked must stay up for a while; behind a guard, the guard may answer for it.
         is_asked = is_asked and bool(status.endpoint) and not status.guard
         return seen.checked or is_asked or now - self.run_since >= SETTLED
 

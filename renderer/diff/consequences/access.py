@@ -206,7 +206,7 @@ class _Variables:
         sources = mappings(container.get("envFrom"))
         self._whole = [(str(source.get("prefix", "")), secrets_of(source)) for source in sources]
         self.secrets: dict[str, set[str]] = {}
-        # In order: the kubelet expands only what stands before.
+        # In order: the kubelet expands only variables before this one.
         for variable in mappings(container.get("env")):
             secrets = secrets_of(variable) | self.secrets_in(str(variable.get("value", "")))
             self.secrets[str(variable.get("name"))] = secrets

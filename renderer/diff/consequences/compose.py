@@ -208,7 +208,7 @@ def _ports(service: Mapping[str, Any]) -> set[str]:
         else:
             # 127.0.0.1:80:8080/tcp is an address and a published port.
             address, _, published = str(port).rpartition(":")[0].rpartition(":")
-        ways.add(f"port {published or 'of any number'} on {address or '0.0.0.0'}")  # noqa: S104 - told, not bound
+        ways.add(f"port {published or 'of any number'} on {address or '0.0.0.0'}")  # noqa: S104 - printed, not bound
     labels = as_mapping(service.get("labels"))
     ways |= {f"label {key}: {value}" for key, value in labels.items() if str(key).startswith(_PROXIES)}
     return ways | ({"the network of the machine"} if service.get("network_mode") == "host" else set())

@@ -57,9 +57,9 @@ CONSEQUENCES: Mapping[Name, Kind] = {
     ),
     "access": Kind(
         "callable by more",
-        "`access` is removed, or is wider: an issuer, an audience, other keys, a scope or group less, a tool, an origin, "
-        "a higher rate limit or none; the token is forwarded; a new Ingress or HTTPRoute of a server that asks for no "
-        "token; any change in the policy of a gateway",
+        "`access` is removed, or is wider: an issuer, an audience, other keys, a scope or group less, a tool, an "
+        "origin, a higher rate limit or none; the token is forwarded; a new Ingress or HTTPRoute of a server that asks "
+        "for no token; any change in the policy of a gateway",
         grave=True,
     ),
     "rbac": Kind(

@@ -139,7 +139,7 @@ def write_files(project: Project, *, in_tree: bool) -> None:
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 raise ApplyFailed(f"{excerpt(str(path), 300)} is not the file that was checked: render the tree again")
             continue
-        # Containers of any user read the file; nobody else of the machine gets as far as it.
+        # Containers of any user can read the file; other users of the machine cannot enter its folder.
         path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.parent.parent.chmod(0o700)
         path.parent.mkdir(mode=0o755, exist_ok=True)

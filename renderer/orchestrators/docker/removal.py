@@ -99,7 +99,7 @@ class Removal:
             if source.parent.parent == kept:
                 shutil.rmtree(source.parent, ignore_errors=True)
         try:
-            # Those of the projects, and the shared one, whoever made it: each only when nobody is on it any more.
+            # Networks of the projects, and the shared one, if no container is left on them.
             projects = sorted({container.project for container in containers})
             names: list[str] = []
             for label in (*(f"{PROJECT_LABEL}={project}" for project in projects), f"{_NETWORK_LABEL}={NETWORK}"):

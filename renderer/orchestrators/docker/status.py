@@ -134,7 +134,7 @@ def observation(containers: Sequence[Container], causes: Mapping[str, Cause | No
     blocked = any(state in (InstanceState.FAILED, InstanceState.STOPPED) for state in sidecars)
     all_good = bool(mains) and good == len(mains)
     causing = [(container, cause) for container in (*others, *mains) if (cause := causes.get(container.id))]
-    # Where all runs, what is beside it still can be in the way; an old restart is no problem.
+    # Where all replicas run, a sidecar may still be the cause, and an old restart is none.
     causing.sort(
         key=lambda pair: (pair[1].outlook != "hopeless", pair[0].is_main and all_good, pair[0].status == "created")
     )

@@ -283,8 +283,8 @@ class Application:
                 raise
             live = self._live.get(each.identity)
             ours = MANAGED_LABEL in labels_of(live or {})
-            # A stop or a start scaled it in our own name, or somebody piped the same rendering into kubectl: nobody
-            # else loses anything. A scale by hand is somebody's wish.
+            # A stop or a start scaled it under our own name, or the same manifests were piped into kubectl: nobody else
+            # loses anything. A scale by hand is respected.
             own = {MANAGER, *(_KUBECTL_APPLY if ours else ())}
             others = [c for c in conflicting if c.manager not in own or (c.subresource and c.manager != MANAGER)]
             if is_taken_over(each, live) or not others:
@@ -331,7 +331,7 @@ class Application:
             except Refused as refused:
                 if refused.kind in HOPELESS:
                     raise
-                # One kind that the cluster does not know, or that nobody may read, hides all others.
+                # One kind that the cluster does not serve, or that may not be read, hides all others.
                 for kind in dict.fromkeys(each.kind for each in there):
                     live += self._read_kind([each for each in there if each.kind == kind], namespace)
         return {identity(data): data for data in live}

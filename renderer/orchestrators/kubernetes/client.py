@@ -182,7 +182,7 @@ class Kubectl:
                 "name one of `kubectl config get-contexts` with kubernetes.context",
                 kind="context",
             )
-        # Of the API server, without a user or password that somebody may have put into it.
+        # The address of the API server, without user and password.
         url: str = clusters[0].get("cluster", {}).get("server", "unknown")
         address = url.replace(f"{urlsplit(url).netloc.rpartition('@')[0]}@", "") if "@" in url else url
         return Place(str(context), str(clusters[0]["name"]), address, self.namespace)

@@ -62,7 +62,7 @@ def _of_pod(kubectl: Kubectl, pod: Data, options: LogOptions) -> Iterator[LogLin
                 if count == 1 and line.startswith(NO_LOG):
                     complaint = line
                     continue
-                if complaint and count == 2:  # a server may begin so too, and goes on
+                if complaint and count == 2:  # a server's own log may begin like this
                     yield LogLine(name, complaint)
                 yield LogLine(name, line)
         done = running.end()

@@ -143,7 +143,7 @@ def kept_sandboxes(kubectl: Kubectl, existing: Sequence[Data]) -> Iterator[Chang
     known = {"", kubectl.namespace, *(data["metadata"]["name"] for data in existing if data["kind"] == "Namespace")}
     for name in sorted({str(data["metadata"].get("namespace", "")) for data in existing} - known):
         args = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]
-        with suppress(Refused):  # nobody who may not read it can be told more
+        with suppress(Refused):  # without the right to read it, nothing is known
             for live in kubectl.items("reading the namespace", *args):
                 if _is_ours(live):
                     yield Change(subject_of(live, kubectl.namespace), "unchanged", "kept: it belongs to another server")

@@ -96,7 +96,7 @@ class _Counted(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._inner:
-            # What comes packed all the same counts as if it were too much: nobody asked for it.
+            # A compressed answer, which was not asked for, counts as too long.
             self._watched.took(2 * BYTES if self._encoded else len(chunk))
             yield chunk
 
