@@ -77,7 +77,8 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def as_json(report: Report) -> str:
+def as_data(report: Report) -> dict[str, object]:
+    """As in JSON."""
     differing = [{"file": d.place.file, "state": d.state, "message": d.words} for d in report.differing]
     problems = [
         {
@@ -92,7 +93,7 @@ def as_json(report: Report) -> str:
         }
         for problem in report.shown
     ]
-    data = {
+    return {
         "command": report.command,
         "version": __version__,
         **report.tally(),
@@ -102,7 +103,10 @@ def as_json(report: Report) -> str:
         **({"next": report.next} if report.next else {}),
         "problems": problems,
     }
-    return json.dumps(data, indent=2) + "\n"
+
+
+def as_json(report: Report) -> str:
+    return json.dumps(as_data(report), indent=2) + "\n"
 
 
 def as_sarif(report: Report) -> str:

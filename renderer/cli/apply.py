@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -40,13 +39,13 @@ from renderer.cli.runtime import (
 from renderer.cli.streams import emit, print_report
 from renderer.cli.tables import show
 from renderer.errors import Exit, McpctlError, Problem, exit_code
-from renderer.model import JSON, Rendered
+from renderer.model import Rendered
 from renderer.orchestrators import create_orchestrator
 from renderer.orchestrators.contract import Applied, ApplyOptions, InstanceFilters, InstanceStatus, Orchestrator
 from renderer.orchestrators.instances import change_line, changes_as_data, failure_text, tally
 from renderer.pipeline import Run
 from renderer.registry import target
-from renderer.report import Report, as_json
+from renderer.report import Report, as_data
 from renderer.settings import Settings
 from renderer.tree import kept, namespaces_in, read_tree
 
@@ -292,8 +291,8 @@ class _Run(NamedTuple):
         return tuple(status.id for status in instances_of(self.orchestrator, filters))
 
     def _emit_json(self, applied: Applied, statuses: Sequence[InstanceStatus], error: str = "") -> None:
-        report = json.loads(as_json(Report("apply", self.plan.problems, {})))
-        facts: dict[str, JSON] = {
+        report = as_data(Report("apply", self.plan.problems, {}))
+        facts: dict[str, object] = {
             "orchestrator": self.orchestrator.name,
             "where": self.orchestrator.where(),
             "dryRun": self.options.dry_run,

@@ -114,7 +114,7 @@ def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int, *, a
     page: InstancePage | None = None
     while page is None or page.next:
         page = orchestrator.list_instances(filters, page.next if page else "", size)
-        statuses = (with_answer(orchestrator, status, {}) if ask else status for status in page.instances)
+        statuses = (with_answer(orchestrator, status) if ask else status for status in page.instances)
         yield page._replace(instances=tuple(statuses))
     if not filters.states or InstanceState.REMOTE in filters.states:
         yield InstancePage(tuple(remote_instances(filters.servers, filters.labels)))

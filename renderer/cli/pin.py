@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from renderer.pinning import Change
 from renderer.pinning import pin as pin_everything
 from renderer.pins import KUBERNETES_VERSION
 from renderer.pipeline import Run, Specs
-from renderer.report import Report, as_json
+from renderer.report import Report, as_data
 
 #: Pinning depends on no target.
 _OPTIONS = Options(NAMESPACE, KUBERNETES_VERSION)
@@ -119,7 +118,7 @@ def _report(changes: Iterable[Change], problems: Sequence[Problem], style: str, 
     if style == "text":
         print_report(report, style, quiet=False, stdout=True)
         return
-    data = json.loads(as_json(report._replace(lines=())))
+    data = as_data(report._replace(lines=()))
     names = ("path", "before", "after")
     data["changes"] = [{**c.place._asdict(), **dict(zip(names, c[1:], strict=True))} for c in changes]
     emit_data(data)

@@ -10,7 +10,6 @@ from renderer import __version__
 from renderer.cli.runtime import ask, progress
 from renderer.cli.streams import ReaderLeft, emit_data, working
 from renderer.errors import ApplyFailed, McpctlError, WaitTimedOut
-from renderer.model import JSON
 from renderer.orchestrators import failures, mcp_check
 from renderer.orchestrators.contract import Cause, InstanceStatus, Observation, Orchestrator, Wait
 from renderer.orchestrators.instances import as_data
@@ -59,7 +58,7 @@ def _answer(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapp
         return Observation(status, Cause(f"does not answer MCP yet: {error.message}"))
 
 
-def emit_json(command: str, facts: Mapping[str, JSON], statuses: Sequence[InstanceStatus], error: str = "") -> None:
+def emit_json(command: str, facts: Mapping[str, object], statuses: Sequence[InstanceStatus], error: str = "") -> None:
     """One document: what was done, and the servers as they are."""
     servers: list[Any] = [as_data(status) for status in statuses]
     data = {"command": command, "version": __version__, **facts, "servers": servers, "error": error}

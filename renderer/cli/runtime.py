@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -31,7 +30,7 @@ from renderer.orchestrators.contract import (
     InstanceStatus,
     Orchestrator,
 )
-from renderer.report import LONGEST, Report, as_json
+from renderer.report import LONGEST, Report, as_data
 from renderer.settings import Field, Settings, fields, load_settings
 from renderer.wording import did_you_mean
 
@@ -105,9 +104,8 @@ def _emit_failure(error: McpctlError) -> None:
     name = click.get_current_context().info_name or ""
     if name in _STREAMS or delivered():
         return
-    report = json.loads(as_json(Report(name, error.problems, {})))
     with suppress(ReaderLeft):  # the exit code remains
-        emit_data({**report, "error": error.message})
+        emit_data({**as_data(Report(name, error.problems, {})), "error": error.message})
 
 
 def _parameter(field: Field) -> str:
@@ -259,12 +257,12 @@ def has_client() -> bool:
     return False
 
 
-def with_answer(orchestrator: Orchestrator, status: InstanceStatus, transports: Mapping[str, str]) -> InstanceStatus:
+def with_answer(orchestrator: Orchestrator, status: InstanceStatus) -> InstanceStatus:
     """READY where it answers MCP; else unchanged, with the reason."""
     if status.state is not InstanceState.RUNNING or not status.endpoint:
         return status
     try:
-        return ask(orchestrator, status, transports)
+        return ask(orchestrator, status, {})
     except (ApplyFailed, WaitTimedOut) as error:
         words = [status.reason] if status.reason else []
         return status._replace(reason="; ".join([*words, f"does not answer MCP: {error.message}"]))

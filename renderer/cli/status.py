@@ -67,7 +67,7 @@ def status(names: tuple[str, ...], settings: Settings, watch: bool, ask: bool, s
             statuses = list(orchestrator.get_statuses(list(dict.fromkeys(ids)))) if ids else []
         else:
             statuses = list(instances_of(orchestrator, InstanceFilters()))
-        return [*([with_answer(orchestrator, server, {}) for server in statuses] if ask else statuses), *remotes]
+        return [*([with_answer(orchestrator, server) for server in statuses] if ask else statuses), *remotes]
 
     if watch:
         _watch(look, style)

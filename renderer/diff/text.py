@@ -177,13 +177,13 @@ def listed(names: Sequence[str], quote: Quote, most: int = MOST) -> str:
     return few([quote(name) for name in names], most)
 
 
-def same_in(group: Group, quote: Quote, most: int = 20) -> str:
+def same_in(group: Group, quote: Quote) -> str:
     """The servers of a group, with the environments where these are not the same for all."""
     alike = len(set(group.places.values())) == 1
     names = [(name or "(shared)") + ("" if alike else f" ({', '.join(trees)})") for name, trees in group.places.items()]
     trees = next(iter(group.places.values()))
     where = f" ({listed(trees, quote)})" if alike and trees != ("",) else ""
-    return f"the same in {_count(len(names), 'server')}{where}: {listed(names, quote, most)}"
+    return f"the same in {_count(len(names), 'server')}{where}: {listed(names, quote, 20)}"
 
 
 def details(entry: Entry) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from renderer.errors import ApplyFailed, Problem
+from renderer.errors import ApplyFailed
 
 #: Kinds of failure that pass by themselves: a daemon or an API server that restarts, an object that is just removed.
 PASSING = frozenset({"down", "broken", "gone"})
@@ -20,10 +20,8 @@ class Refused(ApplyFailed):
     ``about`` is the port, image or service concerned, ``output`` the whole text of the program.
     """
 
-    def __init__(
-        self, message: str, problems: Iterable[Problem] = (), *, kind: str = "", about: str = "", output: str = ""
-    ) -> None:
-        super().__init__(message, problems)
+    def __init__(self, message: str, *, kind: str = "", about: str = "", output: str = "") -> None:
+        super().__init__(message)
         self.kind, self.about, self.output = kind, about, output
 
 

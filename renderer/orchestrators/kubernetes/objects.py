@@ -24,10 +24,6 @@ CREATED = "mcpctl.io/created-at"
 #: How many pods a workload had when it was stopped.
 REPLICAS = "mcpctl.io/replicas"
 
-#: All that differs from what was rendered and checked.
-STAMPED_LABELS = (OWNER_LABEL, HOME_LABEL)
-STAMPED_ANNOTATIONS = (CREATED,)
-
 
 class Object(NamedTuple):
     data: Data
