@@ -272,7 +272,7 @@ _DEEPEST = 100
 
 
 def parsed(text: str, shape: Shape, doing: str, program: str) -> Any:
-    """The JSON of a program; ApplyFailed where its shape differs."""
+    """ApplyFailed where the shape differs."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

@@ -168,7 +168,7 @@ class WaitTimedOut(McpctlError):
 
 
 class Defect(McpctlError):
-    """A mistake of mcpctl. The message asks for a report."""
+    """A mistake of mcpctl."""
 
     exit_code = Exit.DEFECT
 

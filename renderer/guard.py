@@ -68,7 +68,7 @@ def covers(pattern: str, tool: str) -> bool:
 
 
 def url_path(access: Access) -> str:
-    """Of the public address; empty for the host's root."""
+    """Empty for the host's root."""
     return parse.urlsplit(access.url or "").path
 
 

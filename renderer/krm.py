@@ -39,7 +39,7 @@ class ResourceList(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """``results`` are the Problems in the form of KRM."""
+    """``results``: the Problems in the form of KRM."""
 
     items: list[Item]
     problems: list[Problem]
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
 
 def read_list(text: bytes) -> ResourceList:
-    """InputInvalid where the text is not one ResourceList."""
+    """InputInvalid where it is not one ResourceList."""
     resources = read_items(text, _STDIN)
     kinds = [(resource.get("apiVersion"), resource.get("kind")) for resource in resources]
     if kinds != [(API_VERSION, "ResourceList")]:

@@ -65,7 +65,7 @@ def content(source: Source) -> tuple[str | None, ...]:
 
 
 def read_lock(source: Source, package: Mapping[str, Any]) -> Lock:
-    """Of a valid document's package, with its faults."""
+    """With its faults."""
     path, *manifests = paths(source)
     lock_file = excerpt(path, 200)
     try:
@@ -202,7 +202,7 @@ def _same_version(versions: Iterable[str], package: Mapping[str, Any], lock_file
 
 
 def _plain(name: str) -> str:
-    """As registries compare names, without extras."""
+    """As registries compare names."""
     return re.sub(r"[-_.]+", "-", name.partition("[")[0]).lower()
 
 

@@ -69,7 +69,7 @@ def find_file(folder: str, home: str | None) -> str:
 
 
 def find_project() -> Project | None:
-    """None without one. InputInvalid for an invalid file."""
+    """InputInvalid for an invalid file."""
     file = find_file(os.getcwd(), home_folder(os.environ))
     return read_project(file) if file else None
 

@@ -189,7 +189,7 @@ def _fields(run: Run, server: Server, spot: _Spot) -> Iterator[Explained]:
 
 
 def _others(filled: JSON, path: DocumentPath) -> Iterator[JSON]:
-    """The document with other values there, likely ones first."""
+    """Likely values first."""
     value: Any = filled
     for step in path:
         value = value[step]

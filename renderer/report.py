@@ -21,7 +21,7 @@ class Differing(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The result of a command: Problems, and counts (``servers``, ``documents``)."""
+    """``counts``: of ``servers``, ``documents``."""
 
     command: str
     problems: Sequence[Problem]
@@ -78,7 +78,6 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
 
 
 def as_data(report: Report) -> dict[str, object]:
-    """As in JSON."""
     differing = [{"file": d.place.file, "state": d.state, "message": d.words} for d in report.differing]
     problems = [
         {

@@ -281,7 +281,7 @@ def _exclusive(values: dict[str, Value]) -> list[Problem]:
 
 
 def _refuse_other_runtime(values: Mapping[str, Value]) -> None:
-    """An option without effect; the file may configure both runtimes."""
+    """The file may configure both."""
     chosen = values["orchestrator.type"]
     for value in values.values():
         section = value.field.section

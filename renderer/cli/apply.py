@@ -170,7 +170,7 @@ def _planned(
     env_files: Mapping[str, str],
     more: Mapping[str, Any],
 ) -> tuple[Orchestrator, Plan, Exit]:
-    """Prints its Problems. With errors the runtime is not called."""
+    """With errors the runtime is not called."""
     if tree:
         plan, settings = _of_tree(tree, settings, env_files, more)
     else:

@@ -118,7 +118,6 @@ def _short(rules: Iterable[str]) -> list[str]:
 
 
 def _levels(rules: Sequence[str], current: str) -> list[str]:
-    """``RULE=``, then its levels."""
     rule, equals, level = current.partition("=")
     if equals:
         return [f"{rule}={each}" for each in _beginning(("error", "warning", "off"), level)]

@@ -133,7 +133,7 @@ def _explained(source: Source, path: DocumentPath, runs: Sequence[Run], style: s
 
 
 def _source(inputs: Inputs, name: str) -> Source:
-    """UsageMistake with a suggestion for an unknown server."""
+    """UsageMistake for an unknown server."""
     known = {name_of(source): source for source in inputs.sources}
     if name not in known:
         near = suggestion(name, known) or f"; there is: {', '.join(sorted(known)) or 'none'}"

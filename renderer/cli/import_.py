@@ -143,7 +143,6 @@ def _import(
 
 
 def _as_text(result: Result, quiet: bool) -> str:
-    """A line for each field, then the files, then problems."""
     about = {form.name: form.about for form in FORMATS}
     files = {id(each.draft): each for each in result.written}
     lines: list[str] = []
@@ -175,7 +174,6 @@ _COLUMNS = ("definitions", *State, "refused", "with losses")
 
 
 def _as_table(result: Result, quiet: bool) -> str:
-    """Problems, files that were kept, and counts by format."""
     counts: dict[str, Counter[str]] = {form.name: Counter() for form in FORMATS}
     for draft in result.drafts:
         counts[draft.format] += Counter({"definitions": 1, "refused": bool(draft.problems)})

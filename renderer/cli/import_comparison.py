@@ -59,8 +59,6 @@ _SERVERS_OWN = ("clusterIP", "clusterIPs", "ipFamilies", "volumeName", "nodePort
 
 
 class Compared(NamedTuple):
-    """One server: its objects before and now, and the consequences."""
-
     server: str
     pairs: tuple[Pair, ...]
     consequences: tuple[Consequence, ...]
@@ -143,7 +141,6 @@ def _is_servers(change: Change) -> bool:
 
 
 def as_text(results: Sequence[Compared]) -> str:
-    """A line for each object and field, then the consequences."""
     return "".join(f"{line}\n" for each in results for line in _lines(each))
 
 

@@ -110,7 +110,7 @@ def listing(
 
 
 def _pages(orchestrator: Orchestrator, filters: InstanceFilters, size: int, *, ask: bool) -> Iterator[InstancePage]:
-    """Those of the runtime; then remote servers."""
+    """Remote servers last."""
     page: InstancePage | None = None
     while page is None or page.next:
         page = orchestrator.list_instances(filters, page.next if page else "", size)

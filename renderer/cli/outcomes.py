@@ -17,7 +17,7 @@ def as_lines(entries: Iterable[Entry]) -> Iterator[str]:
 
 
 def field_text(entry: Entry) -> str:
-    """``source -> target: message``, each where there is one."""
+    """``source -> target: message``."""
     arrow = " -> ".join(filter(None, (dotted(entry.source), dotted(entry.target or ()))))
     return ": ".join(filter(None, (arrow, entry.message)))
 

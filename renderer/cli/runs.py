@@ -63,7 +63,6 @@ def _checked(inputs: Inputs, chosen: Sequence[Environment], alone: Run) -> list[
 
 
 def rendered(run: Run, target_name: str) -> Output:
-    """With a progress line on a terminal."""
     with working(f"rendering {len(run.specs.servers)} servers for {run.name or target_name}"):
         return pipeline.render_run(run, target(target_name))
 

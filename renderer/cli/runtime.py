@@ -162,7 +162,6 @@ def progress(line: str) -> None:
 
 
 def on_terminal() -> bool:
-    """Whether a user can answer questions."""
     streams = (sys.stdin, sys.stderr)
     return all(stream is not None and stream.isatty() for stream in streams)
 

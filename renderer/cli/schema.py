@@ -112,7 +112,6 @@ def _nearest(name: str, known: Sequence[Field], path: str) -> str:
 
 
 def _fields_below(name: str, known: Sequence[Field], path: str) -> str:
-    """A line for each, with the first sentence of its description."""
     lines = ""
     for field in below(known, path):
         kind, about = short_type(assets.schema(name), field), field.node["description"].partition(". ")[0]

@@ -93,7 +93,6 @@ def emit_data(data: object) -> None:
 
 
 def delivered() -> bool:
-    """Whether this command has written data."""
     return bool(click.get_current_context().meta.get(_DELIVERED))
 
 
@@ -161,7 +160,7 @@ def _over(line: str) -> None:
 
 
 def progress(label: str, items: Sequence[_Item]) -> Iterator[_Item]:
-    """With a bar on a terminal after two seconds."""
+    """A bar appears on a terminal after two seconds."""
     begun = monotonic()
     bar = None
     for number, item in enumerate(items, 1):
@@ -174,7 +173,7 @@ def progress(label: str, items: Sequence[_Item]) -> Iterator[_Item]:
 
 
 def wrapped(text: str, later: str = "", first: str = "") -> str:
-    """With an indent, wrapped on a terminal alone."""
+    """Wraps on a terminal alone."""
     if sys.stdout is None or not sys.stdout.isatty():
         return "".join(f"{first}{line}\n" for line in text.splitlines())
     width = min(shutil.get_terminal_size().columns, WIDEST)

@@ -30,7 +30,6 @@ _SHORT = COLUMNS.index("IMAGE")
 
 
 def fits_a_table() -> bool:
-    """Whether standard output is a terminal that can draw one."""
     return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 

@@ -95,7 +95,7 @@ class Trees:
         return code, report
 
     def _with_other_folders(self, runs: Sequence[Run], report: Report) -> Report:
-        """With other folders of the project that have trees."""
+        """Reports other folders of the project that have trees."""
         if not self._check or self._root is None:
             return report
         servers = {server.name for run in runs for server in run.specs.servers}
@@ -291,7 +291,6 @@ def _done(wanted: Wanted, done: write.Written, report: Report) -> Report:
 
 
 def _servers(paths: Iterable[str], depth: int) -> set[str]:
-    """Folders of servers that hold these files."""
     return {write.unit_of(path, depth) for path in paths} - {""}
 
 

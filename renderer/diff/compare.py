@@ -83,12 +83,11 @@ def at_base(
 
 
 def _names(runs: Sequence[Run]) -> tuple[set[str], set[str]]:
-    """Names of the trees, and of the servers in them."""
+    """Of the trees, and of the servers in them."""
     return {run.name or run.target for run in runs}, {name for run in runs for name in _documents(run)}
 
 
 def _settings(old: Project | None, project: Project | None) -> str:
-    """Changed settings that affect what is rendered."""
     if not old or not project:
         return ""
     pairs = {
@@ -284,7 +283,6 @@ def _with_between(sides: Sides, run: Run, name: str, base: Base, out: Path, note
 
 
 def with_matrix(diff: Diff, runs: Sequence[Run]) -> Diff:
-    """Adds the fields that differ between environments."""
     environments = [run.environment for run in runs if run.environment]
     rows = []
     for row in differences(environments, {run.name: (*run.specs.servers, *run.specs.remotes) for run in runs}):

@@ -146,7 +146,7 @@ def server_of(path: str, depth: int) -> str:
 
 
 def _by_server(files: Mapping[str, Text], depth: int, shared: str | None) -> dict[str, dict[str, Text]]:
-    """Files named ``shared`` belong to what all share."""
+    """Files named ``shared`` are among what all share."""
     servers: dict[str, dict[str, Text]] = {}
     for path, text in files.items():
         server = "" if path.rpartition("/")[2] == shared else server_of(path, depth)
@@ -292,7 +292,6 @@ def _listed(names: set[str]) -> str:
 
 
 def _renamed(old: str, new: str, before: Texts, now: Texts, sides: Sides) -> Entry:
-    """What differs beyond the name, and what a new name does to the objects."""
     removed = _entry(old, "spec", before, {}, sides)
     as_new: dict[str, str | None] = {}
     for path, text in before.items():
@@ -353,7 +352,7 @@ class Diff(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Entries that differ only in the names of servers and trees."""
+    """Differing only in the names of servers and trees."""
 
     entries: tuple[Entry, ...]
 
@@ -371,7 +370,7 @@ class Group(NamedTuple):
 
 
 def grouped(entries: Iterable[Entry]) -> list[Group]:
-    """By cause, changes of specs first, then by consequence, then by name."""
+    """Changes of specs first, then by consequence, then by name."""
     groups: dict[object, list[Entry]] = {}
     for entry in entries:
         # The name of the environment does not count: each may change in the same way.

@@ -196,7 +196,6 @@ def _with_names(value: Any, now: Any, sides: tuple[Object, Object], names: _Name
 
 
 def _meaning(old: Object, new: Object, objects: Iterable[Object]) -> Iterator[Consequence]:
-    """What the objects of the old name leave behind."""
     words = [f"is {new.label} now"] if old.name != new.name else []
     if old.namespace != new.namespace and old.group != COMPOSE:
         words.append(f"moves from namespace {old.namespace} to {new.namespace}, and its Secrets are not moved")

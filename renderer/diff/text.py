@@ -27,7 +27,6 @@ _LONGEST = 400
 
 
 def as_text(diff: Diff) -> str:
-    """Headlines, each with its consequences and fields; then a summary."""
     lines = moves(diff, str)
     groups = grouped(diff.entries)
     tool = [group for group in groups if group.first.leg == "tool"]
@@ -173,7 +172,7 @@ def _cause(cause: Cause, group: Group, who: str, quote: Quote) -> str:
 
 
 def listed(names: Sequence[str], quote: Quote, most: int = MOST) -> str:
-    """The first names, and the number of the others."""
+    """The first ones, and the number of the others."""
     return few([quote(name) for name in names], most)
 
 
@@ -256,7 +255,7 @@ def tallies(diff: Diff, leg: Leg) -> list[tuple[Name, list[str]]]:
 
 
 def tool_words(diff: Diff) -> list[str]:
-    """The causes apart from specs, each once."""
+    """Without those of specs, each once."""
     causes = [cause for entry in diff.entries if entry.leg == "tool" for cause in entry.causes]
     return list(dict.fromkeys(word for cause in causes if cause.name != "edited" for word in cause.details))
 

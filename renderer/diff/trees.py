@@ -53,7 +53,7 @@ def _lists(text: Callable[[str], str | None]) -> list[str]:
 
 
 def on_disk(folder: Path, rendered: Mapping[str, str]) -> Tree:
-    """The files that are rendered now, and those in the records."""
+    """Of files that are rendered now, and those in the records."""
     records = [path for path in _record_paths(folder) if _text(folder, path)[0] is not None]
     digests = parsed_records({path: _text(folder, path)[0] or "" for path in records})
     texts: dict[str, str | None] = {}

@@ -79,7 +79,6 @@ def _daemon(client: Client) -> Check:
 
 
 def _networks(client: Client, projects: Sequence[Any]) -> Iterator[Check]:
-    """The shared network, and those of other projects."""
     names = client.docker("reading the networks", "network", "ls", "--format={{.Name}}").split()
     state = "exists" if client.network in names else "does not exist yet; the first apply creates it"
     yield ok(f"network {client.network}", state)

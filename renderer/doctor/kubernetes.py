@@ -234,7 +234,7 @@ def _object(kubectl: Kubectl, need: Prerequisite, subject: str, why: str) -> Che
 
 
 def _component(kubectl: Kubectl, subject: str, served: set[str]) -> Check:
-    """By its API or its classes; nothing else is guessed."""
+    """Anything that neither an API nor a class shows is not guessed."""
     for beginning, resource, counts, result, advice in _LISTED:
         if subject.startswith(beginning):
             items = kubectl.items(f"reading {resource}", "get", resource, "--output=json")

@@ -25,7 +25,7 @@ _PREFIX = "policy/"
 
 
 def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], list[Problem]]:
-    """The valid environments, in the order of the input, and all Problems."""
+    """The valid ones, in the order of the input, and all Problems."""
     environments: dict[str, Environment] = {}
     problems: list[Problem] = []
     for source in sources:

@@ -23,7 +23,6 @@ _OF_COMPOSE = (pins.BUSYBOX, pins.EGRESS_PROXY_IMAGE)
 
 
 def replaced(environment: Environment, layer: Layer) -> Layer:
-    """Each image gets its name in the environment."""
     data: Any = layer.data
     marks = layer.marks
     for path, image in list(images_in(layer.data)):

@@ -40,7 +40,7 @@ def selects(selector: Selector, source: Source) -> bool:
 
 
 def members(environment: Environment, sources: Sequence[Source]) -> list[Source]:
-    """The servers of the environment, in the order of the input."""
+    """In the order of the input."""
     chosen = [s for s in sources if environment.include is None or _any(environment.include, s)]
     return [s for s in chosen if not _any(environment.exclude, s)]
 

@@ -221,7 +221,7 @@ class Change(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """Objects in the order in which they were applied."""
+    """In the order of application."""
 
     changes: tuple[Change, ...]
 
@@ -244,11 +244,11 @@ class Orchestrator(Protocol):
 
     @property
     def target(self) -> str:
-        """The target whose documents it takes."""
+        """Whose documents it takes."""
         ...
 
     def where(self) -> str:
-        """What would be changed: daemon and network, or context and namespace."""
+        """For example context and namespace."""
         ...
 
     def start_server(self, server: Server, config: Mapping[str, JSON]) -> str:
@@ -276,7 +276,7 @@ class Orchestrator(Protocol):
         ...
 
     def get_statuses(self, instances: Sequence[str]) -> tuple[InstanceStatus, ...]:
-        """In the order of ``instances``, with few calls for all of them."""
+        """In the order of ``instances``, with few calls."""
         ...
 
     def wait(self, instances: Sequence[str], wait: Wait) -> tuple[InstanceStatus, ...]:
@@ -295,7 +295,7 @@ class Orchestrator(Protocol):
         ...
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
-        """Applies rendered and checked documents, and prunes what its owner no longer has."""
+        """Prunes what its owner no longer has."""
         ...
 
     def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:

@@ -73,7 +73,7 @@ class _Instance:
     done: InstanceStatus | None = None
 
     def runs(self, seen: Observation, is_asked: bool, now: float) -> bool:
-        """Whether all wanted replicas run, and have run long enough."""
+        """Whether all wanted replicas have run for long enough."""
         status = seen.status
         if status.desired == 0:
             return status.state is InstanceState.STOPPED

@@ -60,7 +60,7 @@ _CONTEXT = ("NetworkPolicy", "services:", *TEMPLATED, "kind: Pod", "kind: Servic
 def consequences(
     pairs: Sequence[Pair], same: Sequence[Object], others: Callable[[], Sequence[Object]], *, new: bool = False
 ) -> Iterator[Consequence]:
-    """``same`` are objects of the server that did not change, ``others`` those of other servers."""
+    """``same``: unchanged objects of the server; ``others``: objects of other servers."""
     selected = _selected([*same, *(each for pair in pairs for each in (pair.old, pair.new) if each)])
     shared = _annotated(pair for pair in pairs if pair.object.kind in WORKLOADS)
     for pair in pairs:
@@ -166,7 +166,6 @@ def _stated(pair: Pair, *, new: bool) -> Iterator[Consequence]:
 
 
 def _annotated(pairs: Iterable[Pair]) -> set[str]:
-    """Keys of annotations that are new, changed or removed."""
     keys: set[str] = set()
     for pair in pairs:
         was, now = (as_mapping(at(data, "metadata", "annotations")) for data in (pair.before, pair.now))
@@ -204,7 +203,6 @@ def _places(pair: Pair) -> str:
 
 
 def _packages(pair: Pair) -> Iterator[Consequence]:
-    """Changes of the locks in a ConfigMap, or next to a compose file."""
     old, new = (
         as_mapping(each.data.get("data")) if isinstance(each.data, dict) else {posixpath.basename(each.name): each.data}
         for each in (pair.old or pair.object, pair.object)

@@ -62,7 +62,6 @@ def compose_rules(pair: Pair, *, new: bool) -> Iterator[Consequence]:
 
 
 def _weak_part(kind: str, part: Mapping[str, Any]) -> set[str]:
-    """What a volume, network, config or secret uses of the machine."""
     own = part.get("driver") in (None, "local", "bridge", "default")
     weaknesses = set() if own else {f"driver {part['driver']}"}
     options = as_mapping(part.get("driver_opts"))
@@ -127,7 +126,6 @@ def _uses(service: Mapping[str, Any]) -> set[tuple[str, str]]:
 
 
 def _programs(service: Mapping[str, Any]) -> set[Program]:
-    """Programs of the service and its health check."""
     test = at(service, "healthcheck", "test")
     mode, *checked = ["CMD-SHELL", test] if isinstance(test, str) else [*map(str, items(test)), ""]
     checked = ["sh", "-c", *checked] if mode == "CMD-SHELL" else checked
@@ -329,7 +327,7 @@ def compose_egress(old: Iterable[Object], new: Iterable[Object]) -> Iterator[Con
 
 
 def _egress(objects: Iterable[Object]) -> set[Way] | None:
-    """All ways out; None without a server."""
+    """None without a server."""
     parts = [part for part in objects if part.group == COMPOSE]
     servers = (None, "mcp-server")
     services = [part for part in parts if part.kind == "service" and at(part.data, "labels", _COMPONENT) in servers]
@@ -362,7 +360,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _allowed(text: str) -> Iterator[Way]:
-    """The hosts that a configuration of Envoy allows."""
+    """By a configuration of Envoy."""
     if "virtual_hosts:" not in text:
         return
     documents, _ = read(text, strict=False, marks=False)

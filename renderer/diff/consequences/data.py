@@ -17,7 +17,6 @@ _Mounts = Mapping[tuple[str, str], bool]
 
 
 def data_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Consequence]:
-    """Mounted for the first time, or writable from now on."""
     made = {(item.namespace, item.name) for item in (*old, *new) if item.kind == "PersistentVolumeClaim"}
     before, now = ({**_claims(objects, made), **_volumes(objects)} for objects in (old, new))
     for (owner, volume), writes in now.items():

@@ -144,7 +144,6 @@ def _mappings_in(node: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _matched(policy: Any, *path: str) -> Iterator[Mapping[str, Any]]:
-    """The matchers of the metadata at the path."""
     for each in _mappings_in(policy):
         matcher = as_mapping(each.get("metadata_matcher"))
         if [at(step, "key") for step in items(matcher.get("path"))] == list(path):

@@ -73,8 +73,6 @@ def network_rules(old: Sequence[Object], new: Sequence[Object]) -> Iterator[Cons
 
 
 class Pods(NamedTuple):
-    """The pods of one workload, as policies see them."""
-
     namespace: str
     labels: tuple[tuple[str, str], ...]
 
@@ -113,7 +111,7 @@ def _open_to(pods: Pods, ways: Mapping[Subject, set[Way]]) -> set[Way]:
 
 
 def selects(subject: Subject, pods: Pods) -> bool:
-    """Whether policies of that namespace with that selector select the pods."""
+    """``subject``: namespace and selector of policies."""
     namespace, text = subject
     selector, labels = json.loads(text), dict(pods.labels)
     wanted = {_bare(key): str(value) for key, value in as_mapping(as_mapping(selector).get("matchLabels")).items()}

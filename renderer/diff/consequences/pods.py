@@ -65,7 +65,7 @@ def _restart(pair: Pair) -> Iterator[Consequence]:
 
 
 def _parts(paths: Iterable[Sequence[object]]) -> str:
-    """The changed parts of a pod: ``livenessProbe of mcp-server``, ``volumes``."""
+    """``livenessProbe of mcp-server``, ``volumes``."""
     parts: dict[str, None] = {}
     for path in paths:
         if path[:1] != ("spec",):
@@ -128,7 +128,7 @@ def _by_type(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _folders(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Mount paths of temporary storage, to its size."""
+    """Mount paths of emptyDir volumes, to their sizes."""
     sizes = {
         volume.get("name"): f"{at(volume, 'emptyDir', 'sizeLimit') or 'any size'}"
         + " in memory" * (at(volume, "emptyDir", "medium") == "Memory")

@@ -177,7 +177,7 @@ class Pair(NamedTuple):
 
 
 def few(names: Collection[str], most: int = 3) -> str:
-    """The first names, and the number of the others."""
+    """The first ones, and the number of the others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(list(names)[:most]) + more
 
@@ -281,7 +281,7 @@ def programs(command: Iterable[object], args: Iterable[object] = ()) -> set[Prog
 
 
 def loaded(variables: Iterable[tuple[str, object]]) -> set[Program]:
-    """The variables by which programs load other code, or from elsewhere."""
+    """Variables by which programs load code."""
     named = [(name, str(value)) for name, value in variables if name.upper() in _LOADING]
     return {("by", name, value) for name, value in named if not _OWN_PROXY.fullmatch(value)}
 
@@ -349,7 +349,7 @@ def handed_on(name: str, before: str, now: str, secrets: Sequence[str]) -> Itera
 
 
 def unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Differences with both amounts: ``limits.cpu 500m → not set``."""
+    """``limits.cpu 500m → not set``."""
     old, new = dict(_leaves(before)), dict(_leaves(now))
     names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
     return few([f"{name} {amount(old.get(name))} → {amount(new.get(name))}" for name in names], 4)

@@ -61,7 +61,7 @@ class Docker:
         return start(self, server, NAMESPACE, config)
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
-        """Project after project; then prunes, if nothing failed."""
+        """Prunes only if nothing failed."""
         # 20 ms: the YAML reader, which status does not need
         from renderer.orchestrators.docker.apply import Application
         from renderer.orchestrators.docker.projects import NETWORK, projects
@@ -175,7 +175,7 @@ class Docker:
         return InstancePage(tuple(statuses))
 
     def delete(self, servers: Sequence[str], *, data: bool, tell: Progress, confirm: Confirm) -> Applied:
-        """Containers, networks without containers, and with ``data`` volumes. Images stay."""
+        """Images stay."""
         containers, volumes = removal.of_servers(self._client, servers)
         if not containers and not volumes:
             tell(f"mcpctl manages nothing of {', '.join(servers)}")

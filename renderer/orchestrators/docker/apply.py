@@ -129,7 +129,7 @@ class Application:
         return planned
 
     def _composed(self, project: Project, *command: str, flags: Sequence[str] = ()) -> str:
-        """stdout of compose, which reads the checked text from stdin."""
+        """The checked text goes to stdin."""
         doing = f"docker compose {command[0]} of {project.name}"
         with arguments(project) as named:
             argv = (*self._client.compose(), "--progress=json", *flags, *named, *command)
@@ -168,7 +168,6 @@ class Application:
 
 
 def _standing(projects: Sequence[Project], place: int) -> str:
-    """What was applied when a run ends in one of its projects."""
     before = ", ".join(project.name for project in projects[:place])
     done = f"{place} of {len(projects)} projects were applied{f' ({before})' if before else ''}"
     return f"{done}, and {projects[place].name} may be applied in part; run the command again to continue"

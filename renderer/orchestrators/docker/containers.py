@@ -120,7 +120,7 @@ def ours(**more: str) -> dict[str, str]:
 
 
 def find(client: Client, labels: Mapping[str, str], doing: str) -> list[Container]:
-    """All with these labels, running or not, by name."""
+    """Running or not, by name."""
     containers = inspected(client, ids(client, labels, doing), doing)
     # The daemon may have ignored the filter.
     labelled = (container for container in containers if labels.items() <= container.labels.items())

@@ -21,7 +21,7 @@ _NETWORK_LABEL = "com.docker.compose.network"
 
 
 def end(client: Client, containers: Sequence[Container], doing: str) -> None:
-    """Each with its own grace period; waits for the end."""
+    """Each with its own grace period."""
     running = [container for container in containers if container.status in ("running", "restarting", "paused")]
     if running:
         grace = max(container.grace for container in running)
@@ -45,7 +45,7 @@ def remove(client: Client, containers: Sequence[Container], doing: str, *, data:
 
 
 def stale(client: Client, owner: str, keep: Sequence[str]) -> list[Container]:
-    """Containers that this owner applied, of projects that it no longer has."""
+    """Containers of this owner, in projects that it no longer has."""
     mine = owner_value(owner)
     if not mine:
         raise ApplyFailed("--prune needs --owner: without it, our projects cannot be told from those of others")
@@ -54,7 +54,7 @@ def stale(client: Client, owner: str, keep: Sequence[str]) -> list[Container]:
 
 
 class Removal:
-    """Asks first, then removes containers, networks, volumes, in that order."""
+    """Asks first; then containers, networks, volumes."""
 
     def __init__(
         self, client: Client, tell: Progress, confirm: Confirm, *, dry: bool = False, times: Time | None = None

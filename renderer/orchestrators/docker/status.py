@@ -42,7 +42,7 @@ _PLAIN: Mapping[str, Cause] = {
 
 
 def look(client: Client, instance_id: str) -> list[Container]:
-    """The containers of an instance; NoSuchInstance where there is none."""
+    """NoSuchInstance where there is none."""
     doing = f"looking for {excerpt(instance_id)}"
     containers = find(client, ours(instance=known_name(instance_id, "instance")), doing)
     if not containers:
@@ -51,7 +51,6 @@ def look(client: Client, instance_id: str) -> list[Container]:
 
 
 def observe(client: Client, instance_id: str) -> Observation:
-    """With exit code and last lines of containers that ended."""
     containers = look(client, instance_id)
     causes = {}
     for container in containers:
@@ -114,7 +113,6 @@ def cause_of(container: Container) -> Cause | None:
 
 
 def state_of(container: Container) -> InstanceState:
-    """A container that ends again and again has failed."""
     if container.state.get("Error") and not container.runs:
         return InstanceState.FAILED
     if container.status == "exited" and container.is_one_shot:

@@ -71,7 +71,7 @@ class Kubernetes:
         return start(self, server, self._kubectl.namespace, config)
 
     def apply(self, documents: Sequence[Rendered], options: ApplyOptions, tell: Progress, confirm: Confirm) -> Applied:
-        """In order, until one fails; then prunes, if nothing failed."""
+        """Prunes only if nothing failed."""
         rendered = objects(documents, self._kubectl.namespace, options.namespaces)
         others = sorted({each.namespace for each in rendered} - {"", self._kubectl.namespace})
         wide = sum(each.namespace == "" for each in rendered)
@@ -107,7 +107,7 @@ class Kubernetes:
         return changes
 
     def _scale(self, seen: Snapshot, count: int) -> None:
-        """Keeps the number of pods before, for ``resume_server``."""
+        """Notes the present number, for ``resume_server``."""
         resource, before = f"{KINDS[seen.kind].resource}/{seen.name}", desired(seen.workload)
         notes: JSON = {REPLICAS: str(before) if before and not count else None}
         patch = json.dumps({"metadata": {"annotations": notes}, "spec": {"replicas": count}})
@@ -134,7 +134,7 @@ class Kubernetes:
             raise WaitTimedOut(f"{instance_id} is scaled to 0, but its pods have not ended in time; they may still end")
 
     def resume_server(self, instance_id: str) -> None:
-        """Scales to the number of pods before the stop."""
+        """To the number of pods before the stop."""
         seen = self._watcher.look(instance_id)
         if seen.kind != "Pod" and desired(seen.workload) == 0:
             before = annotations_of(seen.workload).get(REPLICAS, "")

@@ -97,7 +97,6 @@ class Application:
         return changes
 
     def _standing(self, done: Sequence[Object]) -> str:
-        """What was applied, as far as the cluster has answered."""
         known = [each for each in self._objects if each in done or each.identity in self._answers]
         names = ", ".join(subject_of(each.data, self._home) for each in known)
         again = "; run the command again to continue" if known else ""

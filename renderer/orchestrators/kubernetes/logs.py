@@ -36,7 +36,7 @@ def arguments(pod: Data, options: LogOptions) -> list[str]:
 
 
 def now(kubectl: Kubectl, watcher: Watcher, instance_id: str, options: LogOptions) -> Iterator[LogLine]:
-    """Pod after pod. Raises where no pod had a log."""
+    """Raises where no pod had a log."""
     pods = watcher.look(instance_id).pods
     refused: Refused | None = None
     count = 0

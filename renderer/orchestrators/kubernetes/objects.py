@@ -105,7 +105,6 @@ def _claim_sizes(stateful_set: Data) -> dict[str, str]:
 
 
 def others_in(kubectl: Kubectl, namespace: str) -> list[Data]:
-    """The pods that belong to no server."""
     args = ["get", "pods", f"--selector=!{SERVER_LABEL}", "--output=json"]
     return kubectl.items(f"reading the pods of others in {namespace}", *args, namespace=namespace)
 
@@ -156,7 +155,7 @@ def stamped(each: Object, live: Data | None, owner: str, home: str, now: str) ->
 
 
 def marked(data: Data, labels: Mapping[str, str], notes: Mapping[str, str]) -> Data:
-    """With these labels and annotations, except empty ones."""
+    """Leaves out empty ones."""
     added, noted = ({key: value for key, value in values.items() if value} for values in (labels, notes))
     meta: dict[str, Any] = {**data["metadata"], "labels": {**labels_of(data), **added}}
     if noted:

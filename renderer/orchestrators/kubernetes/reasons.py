@@ -28,7 +28,7 @@ class Reason(NamedTuple):
 
 
 def of_pod(pod: Data, events: Sequence[Data] = ()) -> Reason | None:
-    """The first thing that is wrong with a pod; None where all is well."""
+    """The first cause; None where all is well."""
     meta, status = pod.get("metadata", {}), pod.get("status") or {}
     if meta.get("deletionTimestamp"):
         return Reason("is ending")
@@ -169,7 +169,6 @@ _FORBIDDEN = re.compile(r"(?<!serviceaccount )is forbidden|denied the request|\(
 
 
 def of_workload(workload: Data, sets: Iterable[Data] = (), events: Iterable[Data] = ()) -> Reason | None:
-    """Why no pod can be created, or a rollout does not progress."""
     for message, is_current in _refusals(workload, sets, events):
         text = _cut(message)
         if "exceeded quota" in message:

@@ -27,7 +27,7 @@ CHUNK = 500
 
 
 def stale(kubectl: Kubectl, owner: str, keep: frozenset[Identity], tell: Progress) -> list[Data]:
-    """What this owner applied here and no longer has."""
+    """What this owner applied and no longer has."""
     mine = owner_value(owner)
     if not mine:
         raise ApplyFailed("--prune needs --owner: without it, our objects cannot be told from those of others")
@@ -139,7 +139,7 @@ def _is_ours(data: Data) -> bool:
 
 
 def kept_sandboxes(kubectl: Kubectl, existing: Sequence[Data]) -> Iterator[Change]:
-    """The namespaces that stay although objects in them are removed."""
+    """Namespaces that stay although objects in them are removed."""
     known = {"", kubectl.namespace, *(data["metadata"]["name"] for data in existing if data["kind"] == "Namespace")}
     for name in sorted({str(data["metadata"].get("namespace", "")) for data in existing} - known):
         args = ["get", f"namespaces/{name}", "--ignore-not-found", "--output=json"]

@@ -281,7 +281,7 @@ def newest_pods(seen: Snapshot) -> tuple[Data, ...]:
 
 
 def is_ready(pod: Data) -> bool:
-    """By its conditions; a terminating pod is not."""
+    """A terminating pod is not."""
     return not pod["metadata"].get("deletionTimestamp") and has_ready_condition(pod.get("status") or {})
 
 

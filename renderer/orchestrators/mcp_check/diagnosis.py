@@ -37,8 +37,6 @@ _LOST = ("SSE stream", "Connection closed", "Failed to parse", "server answered 
 
 
 class Attempt(Protocol):
-    """The part of ``session.Attempt`` that is read here."""
-
     versions: tuple[str, ...]
     failure: Exception | None
     late: bool
@@ -154,7 +152,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _without_secrets(url: str) -> str:
-    """Without user, password and query."""
     try:
         bare = httpx2.URL(url).copy_with(userinfo=b"", query=None, fragment=None)
     except (httpx2.InvalidURL, TypeError):
