@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
-
-import yaml
+from typing import Any, NamedTuple
 
 from renderer.policy.catalogue import RULES, Rule
+from renderer.yaml_reader import OUTPUT_LIMITS, read
 
 #: Links to files beside the documents, which a terminal cannot follow.
 _LINK = re.compile(r"\[([^]]+)\]\(([^)]+)\)")
@@ -163,7 +162,9 @@ def _problems() -> dict[str, Explanation]:
     """The rules that are no policy, of the texts beside this module."""
     texts: dict[str, Mapping[str, str]] = {}
     for file in sorted(_TEXTS.glob("*.yaml")):
-        for name, text in (yaml.safe_load(file.read_bytes()) or {}).items():
+        (document, *_), _ = read(file.read_bytes(), strict=False, limits=OUTPUT_LIMITS, marks=False)
+        rules: Any = document.data
+        for name, text in rules.items():
             texts[name if "/" in name else f"{file.stem}/{name}"] = text
     shared = {name.partition("/")[2]: text for name, text in texts.items() if name.startswith("schema/")}
     for prefix in _SCHEMAS:
