@@ -13,6 +13,7 @@ import click
 
 from renderer import pipeline
 from renderer.cli.editor import folder_of, schema_of, write_file, write_schemas
+from renderer.cli.options import Whole
 from renderer.cli.streams import emit, say
 from renderer.errors import Exit, InputInvalid, Place, UsageMistake, errors_in, excerpt
 from renderer.image_config import ImageConfig, image_config
@@ -53,7 +54,7 @@ Examples:
     type=click.Choice(["stdio", "streamable-http", "sse"]),
     help="Transport that the server speaks.  [default: stdio; streamable-http with --remote]",
 )
-@click.option("--port", type=click.IntRange(1, 65535), help="Port that the server listens on (HTTP transports).")
+@click.option("--port", type=Whole(1, 65535), help="Port that the server listens on (HTTP transports).")
 @click.option(
     "--command", "command", multiple=True, metavar="WORD", help="Entrypoint of the image; repeat for each word."
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from renderer.cli.options import Whole
 from renderer.cli.runtime import (
     has_client,
     orchestrator_of,
@@ -62,7 +63,7 @@ Examples:
 )
 @click.option(
     "--page-size",
-    type=click.IntRange(1, 5000),
+    type=Whole(1, 5000),
     default=500,
     show_default=True,
     help="Servers per request to the runtime.",

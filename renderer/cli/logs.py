@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from renderer.cli.options import Whole
 from renderer.cli.runtime import identify, orchestrator_of, output_option, runtime_options
 from renderer.cli.streams import colored, emit
 from renderer.errors import Exit, excerpt
@@ -38,7 +39,7 @@ Examples:
 """
 )
 @click.argument("name", metavar="NAME")
-@click.option("--tail", type=click.IntRange(0), metavar="LINES", help="Only the last lines of each replica.")
+@click.option("--tail", type=Whole(0), metavar="LINES", help="Only the last lines of each replica.")
 @click.option("--follow", "-f", is_flag=True, help="Stream new lines until Ctrl-C.")
 @click.option("--since", default="", metavar="TIME", callback=_since, help="Only lines since then: 10m, or RFC 3339.")
 @click.option("--timestamps", "-t", is_flag=True, help="Print the time of each line.")

@@ -31,6 +31,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 REQUIRED = "PATHS..."
 
 
+class Whole(click.IntRange):
+    """A bounded integer; click would call "abc" no valid integer range."""
+
+    name = "integer"
+
+
 def project() -> Project | None:
     """The project around the working folder, read once a run."""
     known: dict[str, Any] = click.get_current_context().meta

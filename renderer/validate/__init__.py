@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
 from renderer import assets
 from renderer.errors import Fault, Problem, Severity
 from renderer.guard import metadata_paths
-from renderer.model import Access, PartialServer, Server, Source
+from renderer.model import JSON, Access, PartialServer, Server, Source
 from renderer.model.access import WELL_KNOWN
 from renderer.schemas import Schema
 from renderer.schemas.deprecated import deprecations
@@ -36,19 +36,30 @@ def validate_source(source: Source) -> list[Problem]:
     """
     if source.is_foreign:
         path = ("apiVersion",) if "apiVersion" in source.data else ()
-        message = "not a spec (no apiVersion mcpctl.io/v1alpha1)"
-        hint = "write apiVersion and kind, or keep the file outside of the folder of specs"
-        servers = source.data.get("mcpServers", source.data.get("servers"))
-        form = "a definition of the MCP registry" if "server.schema.json" in str(source.data.get("$schema")) else ""
-        if isinstance(servers, dict) and servers and all(isinstance(server, dict) for server in servers.values()):
-            form = "a client's list of MCP servers"
-        if form:  # which 'mcpctl import' reads
-            message, hint = f"not a spec: {form}", f"'mcpctl import {shlex.quote(source.file)}' makes specs of it"
+        message, hint = "not a spec (no apiVersion mcpctl.io/v1alpha1)", "write apiVersion and kind"
+        if form := _importable(source.data):
+            file = shlex.quote("-" if source.file == "<stdin>" else source.file)
+            message, hint = f"not a spec: {form}", f"'mcpctl import {file}' makes specs of it"
+        hint += ", or keep the file outside of the folder of specs"
         return [source.problem(Fault(path, "schema/not-a-spec", message, hint))]
     faults = spec_schema().faults(source.data, "schema")
     of_kind = [fault for fault in faults if fault.path in (("apiVersion",), ("kind",)) and fault.rule != "schema/type"]
     faults += deprecations(spec_schema().document, source.data)
     return [source.problem(fault) for fault in of_kind or faults]
+
+
+def _importable(data: Mapping[str, JSON]) -> str:
+    """What ``mcpctl import`` reads, by its first fields; empty where it reads nothing of that kind."""
+    if "server.schema.json" in str(data.get("$schema")):
+        return "a definition of the MCP registry"
+    if "apiVersion" in data:
+        return f"a {data['kind']} of Kubernetes" if data.get("kind") in ("Deployment", "StatefulSet", "Pod") else ""
+    forms = {"mcpServers": "a client's list of MCP servers", "servers": "a client's list of MCP servers"}
+    for name, form in {**forms, "services": "a compose file"}.items():
+        entries = data.get(name)
+        if isinstance(entries, dict) and entries and all(isinstance(entry, dict) for entry in entries.values()):
+            return form
+    return ""
 
 
 def partial_server(source: Source, resolve: Callable[[Source], Server]) -> Server | None:

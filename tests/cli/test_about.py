@@ -60,10 +60,12 @@ def test_help_of_a_command_below_another(mcpctl: Mcpctl, names: list[str], expec
     ("typed", "expected"),
     [
         (["completion"], "Missing argument '{bash|fish|zsh}'. Choose from: bash, fish, zsh\n"),
+        (["init", "x", "--port", "abc"], "Invalid value for '--port': 'abc' is not a valid integer.\n"),
+        (["logs", "x", "--tail", "-1"], "Invalid value for '--tail': -1 is not in the range x>=0.\n"),
         (["export", "client", "x.yaml"], "Missing option '--client'. Choose from: claude-code, claude-desktop, "),
     ],
 )
-def test_choices_of_what_is_missing_stand_on_one_line(mcpctl: Mcpctl, typed: list[str], expected: str) -> None:
+def test_mistakes_of_options_are_one_plain_line(mcpctl: Mcpctl, typed: list[str], expected: str) -> None:
     run = mcpctl(*typed)
     assert run.code == Exit.USAGE
     assert expected in run.err
