@@ -79,10 +79,11 @@ _SPEC = {
 }
 
 # what is given beside {"name": "x"}, path, rule, message, hint
+_FIELDS = "there is: transport, env, token, vault, delay, args, labels, text, code, flag, either, any, never, id, parts"
 _CASES = [
     ({"trasport": 1}, "trasport", "unknown-field", "unknown field; did you mean 'transport'?", ""),
     ({"TEXT": 1}, "TEXT", "unknown-field", "unknown field; did you mean 'text'?", ""),
-    ({"qqqq": 1}, "qqqq", "unknown-field", "unknown field", ""),
+    ({"qqqq": 1}, "qqqq", "unknown-field", "unknown field", _FIELDS),
     ({"name": "X1"}, "name", "pattern", "expected lower case letters, got string 'X1'", ""),
     ({"id": "x"}, "id", "pattern", "expected a string that matches ^[0-9]+$, got string 'x'", ""),
     ({"name": 8080}, "name", "type", "expected a string, got integer 8080", 'write "8080" in quotes'),

@@ -12,8 +12,8 @@ from renderer.errors import DocumentPath, Fault
 from renderer.schemas.subschemas import Finder, Node, Subschemas
 from renderer.wording import did_you_mean, either, every, excerpt, suggestion, type_word, type_words
 
-#: More allowed values, or fields, than this are not listed.
-_LISTED_VALUES = 12
+#: More allowed values, and more fields, than this are not listed.
+_LISTED_VALUES, _LISTED_FIELDS = 12, 16
 
 #: The words for each bound, and what it counts.
 _BOUNDS = {
@@ -322,7 +322,7 @@ def _rivals(name: str, value: Mapping[str, Any], forms: Sequence[Collection[str]
 
 def _listed(names: Sequence[str]) -> str:
     """Where they are few enough to be read."""
-    return f"there is: {', '.join(names)}" if 0 < len(names) <= _LISTED_VALUES else ""
+    return f"there is: {', '.join(names)}" if 0 < len(names) <= _LISTED_FIELDS else ""
 
 
 def _only_required(schema: object) -> list[str]:
@@ -360,7 +360,7 @@ def _type_hint(types: list[str], value: Any, quiet: bool) -> str:
         if is_number or is_boolean:
             plain = (value.lstrip("0") or "0") if is_number else value
             return "write it without quotes" if quiet else f"write {excerpt(plain)[1:-1]}"
-    if "array" in types and not isinstance(value, dict):
+    if types == ["array"] or ("array" in types and not isinstance(value, dict)):
         return "write a list, each item on its own line after '- '"
     if types == ["object"] and isinstance(value, list) and value:
         return "write NAME: VALUE, each on its own line without '- '"
