@@ -99,15 +99,13 @@ def check_positions(texts: list[str], reader: Any) -> None:
             assert reader(text) == data
 
 
-@pytest.mark.parametrize("text", PLAIN)
-def test_usual_texts_stay_plain(text: str) -> None:
-    assert scalar(text) == text
+def test_usual_texts_stay_plain() -> None:
+    assert [text for text in PLAIN if scalar(text) != text] == []
 
 
-@pytest.mark.parametrize("text", QUOTED)
-def test_doubtful_texts_are_quoted_on_one_line(text: str) -> None:
-    assert scalar(text).startswith('"')
-    assert scalar(text).splitlines() == [scalar(text)]
+def test_doubtful_texts_are_quoted_on_one_line() -> None:
+    written = [scalar(text) for text in QUOTED]
+    assert [text for text in written if not text.startswith('"') or text.splitlines() != [text]] == []
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -176,7 +176,7 @@ def test_bytes_that_are_not_text() -> None:
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TEXTS, max_size=3), st.dictionaries(st.from_regex("[A-Z]{1,3}", fullmatch=True), TEXTS, max_size=3))
 def test_any_words_and_values_arrive(tmp_path: Path, words: list[str], env: dict[str, str]) -> None:
     out = str(tmp_path / "any.yaml")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
@@ -776,6 +777,13 @@ def test_old_files_may_hold_anything(junk: str | None) -> None:
     assert entry.consequences
 
 
+@cache
+def is_rendered(name: str) -> bool:
+    """Of the examples: whether it is for Kubernetes, and holds from another folder."""
+    document = next(each for each in documents() if each["metadata"]["name"] == name)  # type: ignore[index, call-overload]
+    return not read_specs(document).remotes and not errors_in(rendered("kubernetes", document).problems)
+
+
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document["metadata"]["name"])
 @pytest.mark.parametrize("workload", ["Deployment", "StatefulSet"])
 def test_words_for_people_replace_nothing(document: dict[str, Any], workload: str) -> None:
@@ -784,8 +792,8 @@ def test_words_for_people_replace_nothing(document: dict[str, Any], workload: st
         spec.pop("rollout")
     if spec.get("transport", {}).get("bridge") == "none":
         return  # without a Service
-    if read_specs(document).remotes or errors_in(rendered("kubernetes", document).problems):
-        return  # not for Kubernetes, or not from another folder
+    if not is_rendered(name):
+        return
     spec["patches"] = []
     volumes = spec.get("storage") or [{"name": "data", "size": "1Gi", "mountPath": "/data"}]
     spec |= {"storage": volumes} if workload == "StatefulSet" else {}
