@@ -93,7 +93,7 @@ def is_described(path: str) -> None:
     if kind == "object" and "properties" in field:
         assert field.get("additionalProperties") is False
     definitions = assets.schema(path.partition(".")[0])["$defs"]
-    validator = jsonschema_rs.Draft202012Validator(with_definitions(field, definitions))
+    validator = jsonschema_rs.Draft202012Validator(with_definitions(field, definitions.get))
     assert field["examples"]
     for value in [*field["examples"], *([field["default"]] if "default" in field else [])]:
         assert validator.is_valid(value), f"{path}: {value}"
