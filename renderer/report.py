@@ -196,18 +196,18 @@ def _counted(number: int, plural: str) -> str:
 
 
 def _sarif_rule(rule: str) -> dict[str, object]:
-    """For a policy rule with description, default level and documentation."""
+    """With its page; for a policy rule with description, default level and documentation."""
     from renderer.policy.catalogue import RULES  # 6 ms, which only this format needs
 
-    known = RULES.get(rule)
+    known, page = RULES.get(rule), addresses.of_rule(rule)
+    help_uri = {"helpUri": page} if page else {}
     if known is None:
-        return {"id": rule}
-    page = addresses.of_rule(rule)
+        return {"id": rule, **help_uri}
     document = page or f"docs/rules.md#{rule.replace('/', '')} in the documents of mcpctl"
     return {
         "id": rule,
         "shortDescription": {"text": known.about},
-        **({"helpUri": page} if page else {}),
+        **help_uri,
         "help": {"text": f"Why, how to fix it, and how to accept it with a reason: {document}."},
         "defaultConfiguration": {"level": {"off": "none"}.get(known.level, known.level)},
     }

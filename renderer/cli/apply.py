@@ -287,6 +287,8 @@ class _Run(NamedTuple):
     def _ids(self) -> tuple[str, ...]:
         if self.plan.ids is not None:
             return self.plan.ids
+        if not self.plan.servers:  # as a filter, no names are all servers
+            return ()
         filters = InstanceFilters(servers=self.plan.servers)
         return tuple(status.id for status in instances_of(self.orchestrator, filters))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from renderer.cli.apply import Plan, _Run
 from renderer.errors import ApplyFailed, Exit, WaitTimedOut
 from renderer.orchestrators import mcp_check
 from renderer.orchestrators.contract import ApplyOptions, Change, Handshake, InstanceState
@@ -272,6 +273,14 @@ def test_a_hostile_tree_with_a_fitting_record_is_checked_again(mcpctl: Mcpctl, f
     run = mcpctl("apply", "--tree", "deploy")
     assert "0 errors, 0 warnings, 1 accepted" in run.err
     assert (run.code, len(fake.named("apply"))) == (0, 1)
+
+
+def test_a_tree_without_servers_waits_for_none_of_others(fake: FakeRuntime) -> None:
+    """What is shared may stand there alone; as a filter, no names are all servers."""
+    fake.instances["other"] = instance("other")
+    plan = Plan((), (), (), None, {}, {})
+    assert _Run(fake, plan, "text", ApplyOptions(""))._ids() == ()
+    assert _Run(fake, plan._replace(servers=("other",)), "text", ApplyOptions(""))._ids() != ()
 
 
 def test_there_is_no_tree(mcpctl: Mcpctl, fake: FakeRuntime, tree: Path) -> None:
