@@ -61,6 +61,7 @@ def test_what_is_lacking_is_found() -> None:
         "no such level: bad",
         "a part is too short",
         "is no part of a sentence: A thing.",
+        "has no end: What",
         "has a link: Why",
         "has no end: Why",
         "has no end: Fix",

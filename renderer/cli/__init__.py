@@ -27,7 +27,7 @@ COMMANDS = {
     "validate": "Check specs: list every problem at once, with file, line and what to do.",
     "render": "Render specs into checked manifests or a compose file.",
     "diff": "Show what a change of specs does to a tree: what changes, why, and with which consequences.",
-    "explain": "Print the values of SERVER, or of one field: where each comes from, and what it replaces.",
+    "explain": "Print the values of SERVER, or of one field: where each value comes from, and what it replaces.",
     "pin": "Write digests of images and locks of packages into specs, and into environments the digests "
     "of mcpctl's images.",
     "graph": "Draw who reaches what: clients, ways in, servers, what they may call, and what enforces it.",

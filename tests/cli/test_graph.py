@@ -66,7 +66,7 @@ JOINED = {"target": "compose", "kind": "service", "merge": {"extra_hosts": ["db:
             ["egress: 10.0.0.0/8, TCP 5432", "update: NetworkPolicy mcp-demo-netpol: spec.egress"],
             [],
         ),
-        ([MOUNTS], "kubernetes", ["data: Deployment mcp-demo may read claim other, which is there already"], []),
+        ([MOUNTS], "kubernetes", ["data: Deployment mcp-demo may read claim other, which exists already"], []),
         ([LISTENS], "kubernetes", ["update: Service mcp-demo: spec.ports"], []),
         ([JOINED], "compose", ["exposure: mcp-demo: port 9 on 0.0.0.0", "dns: mcp-demo: resolves db as 10.0.0.1"], []),
         ([NAMED, JOINED], "kubernetes", [], []),

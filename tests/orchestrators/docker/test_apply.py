@@ -232,7 +232,7 @@ def test_orphans_go_only_when_they_are_ours(fakes: Fakes, session: Session) -> N
     up(fakes)
     assert ("container mcp-demo-mcp-demo.gateway-1", "removed") in outcomes(session.apply())
     assert fakes.called("docker rm ") == [f"docker rm --force {mine['id']}"]
-    assert sum("not ours: kept" in line for line in session.told) == 2
+    assert sum("mcpctl does not manage it: kept" in line for line in session.told) == 2
     order = [call.split()[1] for call in fakes.calls if call.split()[1] in ("rm", "--progress=json")]
     assert order == ["rm", "--progress=json"], "an orphan may have the port that is needed"
 
@@ -253,7 +253,7 @@ def test_dry_runs_touch_nothing(fakes: Fakes, session: Session) -> None:
     fakes.answer("docker-compose", "*config*", out="mcp-demo h2\n")
     assert outcomes(session.apply(dry_run="client"))[0] == ("service mcp-demo", "changed")
     fakes.answer("docker-compose", "*config*", out="<html>")
-    assert "no list of services" in failure(session.apply(dry_run="client"))
+    assert "not a list of services" in failure(session.apply(dry_run="client"))
 
 
 def test_missing_variables_are_told_at_once_with_what_they_mean(fakes: Fakes, session: Session) -> None:
