@@ -314,10 +314,13 @@ def _branches(nodes: Iterable[Node]) -> list[Node]:
 
 
 def _rivals(name: str, value: Mapping[str, Any], forms: Sequence[Collection[str]]) -> list[str]:
-    """The fields beside ``name`` of other forms than its own, where one of several forms is to be chosen."""
+    """The fields beside ``name`` of other forms than its own, where one of several forms is to be chosen.
+
+    Sorted: older versions of the evaluator do not keep the order of the document.
+    """
     of_name = [form for form in forms if name in form]
     others = [other for other in value if any(other in form for form in forms)] if of_name else []
-    return [other for other in others if not any(other in form for form in of_name)]
+    return sorted(other for other in others if not any(other in form for form in of_name))
 
 
 def _listed(names: Sequence[str]) -> str:
