@@ -36,7 +36,7 @@ class Report(NamedTuple):
     with_accepted: bool = False
 
     @property
-    def shown(self) -> list[Problem]:
+    def listed(self) -> list[Problem]:
         """Without accepted findings, unless ``with_accepted``."""
         return [p for p in self.problems if self.with_accepted or p.severity is not Severity.ACCEPTED]
 
@@ -54,7 +54,7 @@ def as_text(report: Report, *, color: bool = False, quiet: bool = False) -> str:
     """
     first: dict[object, Problem] = {}
     counts: dict[object, int] = Counter()
-    for problem in report.shown:
+    for problem in report.listed:
         if problem.severity is not Severity.WARNING:
             same: object = problem
         elif quiet:
@@ -90,7 +90,7 @@ def as_data(report: Report) -> dict[str, object]:
             **({"url": page} if (page := addresses.of_rule(problem.rule)) else {}),
             "related": [place._asdict() for place in problem.related],
         }
-        for problem in report.shown
+        for problem in report.listed
     ]
     return {
         "command": report.command,
@@ -109,7 +109,7 @@ def as_json(report: Report) -> str:
 
 
 def as_sarif(report: Report) -> str:
-    problems = [*report.shown, *map(_as_problem, report.differing)]
+    problems = [*report.listed, *map(_as_problem, report.differing)]
     rules = sorted({p.rule for p in problems})
     driver = {"name": "mcpctl", "version": __version__, "rules": [_sarif_rule(rule) for rule in rules]}
     run = {
@@ -127,7 +127,7 @@ def as_github(report: Report) -> str:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
     lines = []
-    for problem in [*report.shown, *map(_as_problem, report.differing)]:
+    for problem in [*report.listed, *map(_as_problem, report.differing)]:
         file, line, column = problem.place
         where = {"file": excerpt(file, LONGEST), "line": line, "col": column, "title": problem.rule}
         properties = ",".join(

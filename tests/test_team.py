@@ -103,15 +103,15 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("kept")
 
 
-def merged(here: Path, kept: Path, environments: dict[str, str], one: str, two: str) -> Team:
-    """Three servers, of which two branches add ``one`` and ``two`` to the spec of s01, which is a conflict."""
-    team, copy = Team(here), kept / hashlib.sha256(f"{environments} {one} {two}".encode()).hexdigest()
+def merged(here: Path, kept: Path, environments: dict[str, str], ours: str, theirs: str) -> Team:
+    """Three servers, of which two branches add ``ours`` and ``theirs`` to the spec of s01, which is a conflict."""
+    team, copy = Team(here), kept / hashlib.sha256(f"{environments} {ours} {theirs}".encode()).hexdigest()
     if copy.exists():
         shutil.copytree(copy, here, dirs_exist_ok=True, symlinks=True)
         return team
     team.begin(3, environments)
-    team.branch("one", lambda: team.write("s01", one))
-    team.branch("two", lambda: team.write("s01", two))
+    team.branch("one", lambda: team.write("s01", ours))
+    team.branch("two", lambda: team.write("s01", theirs))
     assert team.merge().returncode == 1
     shutil.copytree(here, copy, symlinks=True)
     return team

@@ -99,7 +99,7 @@ def client(
     style: str,
     quiet: bool,
 ) -> int:
-    """Write the file in which a client is told of the servers: where each is, and never the value of a secret.
+    """Write a client's configuration of the servers: where each is, never the value of a secret.
 
     PATHS are files, folders or - for stdin. The file goes to stdout, to be merged into the client's own; where each
     server is reached, what has to be set, and which servers no client can reach go to stderr.

@@ -111,7 +111,7 @@ def judge_flag(reading: Reading, flag: Flag, server: str) -> None:
     """Writes the option into the spec, or reports why not."""
     name, equals, value = flag.value.partition("=")
     if flag.is_unclear:
-        message = f"docker run has no option {excerpt(flag.name)} that is known here, so the image cannot be told"
+        message = f"docker run's option {excerpt(flag.name)} is not known here, so the image cannot be recognized"
         reading.refuse(flag.source, "import/option", message, f"write {excerpt(flag.name)}=VALUE, or remove it")
     elif flag.name == "--env":
         set_variable(reading, flag.source, Variable(name, value if equals else None, required=True), server)

@@ -189,7 +189,7 @@ def _note_others(starting: Starting, words: Sequence[Word], flags: Sequence[Flag
             starting.reading.note(word.source, None, "the value of the option before it")
     handed_on = {flag.value.partition("=")[0] for flag in flags if flag.name == "--env"}
     for name in sorted(starting.env.keys() - handed_on):
-        why = f"docker does not hand it on to the server: '-e {excerpt(name)}' is missing"
+        why = f"docker does not pass it to the server: '-e {excerpt(name)}' is missing"
         starting.reading.lose((starting.env_key, name), why, harmless=True)
     starting.handled |= starting.env.keys()
 

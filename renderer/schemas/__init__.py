@@ -118,14 +118,14 @@ def with_definitions(
     return {**schema, "$defs": needed}
 
 
-#: Keywords with one subschema, and the values that it is about.
-_ABOUT: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
+#: Keywords with one subschema, and the values that it applies to.
+_APPLIES_TO: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
     "items": lambda values: [item for value in values if isinstance(value, list) for item in value],
     "propertyNames": lambda values: [name for value in values if isinstance(value, dict) for name in value],
     **dict.fromkeys(("if", "then", "else", "not"), lambda values: values),
 }
 _COMBINED = ("allOf", "anyOf", "oneOf")
-_TAKEN_APART = frozenset({*_ABOUT, *_COMBINED, "properties", "additionalProperties", "$ref"})
+_TAKEN_APART = frozenset({*_APPLIES_TO, *_COMBINED, "properties", "additionalProperties", "$ref"})
 #: Keywords without subschemas.
 _FLAT = frozenset({"type", "enum", "const", "required", "pattern", "minLength", "maxLength", "minimum", "maximum"})
 
@@ -139,9 +139,9 @@ class _Part:
 
     def document(self, schema: Mapping[str, Any], instance: Any) -> dict[str, Any]:
         """The part of a whole schema that one instance is judged by."""
-        return with_definitions(self._of(schema, [instance]), self._definitions, self._whole)
+        return with_definitions(self._part(schema, [instance]), self._definitions, self._whole)
 
-    def _of(self, schema: Any, values: Sequence[Any]) -> Any:
+    def _part(self, schema: Any, values: Sequence[Any]) -> Any:
         if not values or not isinstance(schema, dict):
             return schema if values else True
         if _TAKEN_APART.isdisjoint(schema):
@@ -150,22 +150,22 @@ class _Part:
         own = {word: self._rule(word, schema, values) for word in schema if word not in _NOT_RULES}
         if "$ref" in schema:
             definition = self._definitions(_name(schema["$ref"]))
-            referred = self._of(definition, values) if definition else {"$ref": schema["$ref"]}
+            referred = self._part(definition, values) if definition else {"$ref": schema["$ref"]}
             own["allOf"] = [*own.get("allOf", ()), referred]
         return own
 
     def _rule(self, word: str, schema: Mapping[str, Any], values: Sequence[Any]) -> Any:
         rule = schema[word]
-        if word in _ABOUT:
-            return self._of(rule, _ABOUT[word](values))
+        if word in _APPLIES_TO:
+            return self._part(rule, _APPLIES_TO[word](values))
         if word in _COMBINED:
-            return [self._of(inner, values) for inner in rule]
+            return [self._part(inner, values) for inner in rule]
         if word in ("properties", "additionalProperties"):
             mappings = [value for value in values if isinstance(value, dict)]
             if word == "properties":
                 return self._fields(rule, mappings)
             known = schema.get("properties", ())
-            return self._of(rule, [value[name] for value in mappings for name in value if name not in known])
+            return self._part(rule, [value[name] for value in mappings for name in value if name not in known])
         if word not in _FLAT:
             self._whole.append(rule)
         return rule
@@ -173,6 +173,6 @@ class _Part:
     def _fields(self, schemas: Mapping[str, Any], mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         present = {name for value in mappings for name in value}
         return {
-            name: self._of(schema, [value[name] for value in mappings if name in value]) if name in present else True
+            name: self._part(schema, [value[name] for value in mappings if name in value]) if name in present else True
             for name, schema in schemas.items()
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from renderer.errors import OutputTreeFault, Place, Problem
-from renderer.write.disk import UNFINISHED, Folder, digest, opened, told
+from renderer.write.disk import UNFINISHED, Folder, digest, opened, tree_faults
 from renderer.write.records import (
     OLD_RECORD,
     RECORD,
@@ -119,7 +119,7 @@ def compare(
     they are none of this run's business. ``applies`` says of a path whether a tool that takes the folder would take
     that file. Raises OutputTreeFault where the tree cannot be read, or contains links.
     """
-    with told(folder, "the output tree could not be read", "tree/not-read"), opened(folder) as tree:
+    with tree_faults(folder, "the output tree could not be read", "tree/not-read"), opened(folder) as tree:
         state = state_of(tree, files, depth, whole=whole, keep=keep, merged=merged)
         strangers = [Difference(path, "stranger", counts=bool(applies and applies(path))) for path in state.strangers]
         return Comparison(tuple(sorted([*state.differences, *strangers])), state.others)
@@ -263,7 +263,7 @@ def recorded(folder: Path, depth: int = 0) -> dict[str, str]:
 
     Raises OutputTreeFault with one Problem for each file that is not: edited, missing, a link, unfinished, not listed.
     """
-    with told(folder, "the tree could not be read", "tree/not-read"), opened(folder) as tree:
+    with tree_faults(folder, "the tree could not be read", "tree/not-read"), opened(folder) as tree:
         records = read_records(tree, depth)
         if not records.digests:
             problem = Problem(Place(os.fspath(folder / RECORD)), "", "tree/record", "there is no record of mcpctl here")

@@ -42,7 +42,7 @@ _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
 @contextmanager
-def told(folder: Path, message: str, rule: str = "tree/not-written") -> Iterator[None]:
+def tree_faults(folder: Path, message: str, rule: str = "tree/not-written") -> Iterator[None]:
     """An error of the file system ends the run as a fault of the tree, at the file that it names.
 
     A defect of ours carries the message too: what stands is the same.
@@ -246,8 +246,8 @@ class Folder:
     def _sync_all(self) -> bool:
         """Writes what waits for the disk, also of others; whether that is known to be on it.
 
-        Since Linux 5.8 a failure is told. A file system that is not on a disk of its own (an overlay, FUSE) need not
-        hear of one: then each file is asked for, which waits for little.
+        Linux reports failures since 5.8, but not those below a file system without a disk of its own (an overlay,
+        FUSE): there each file is synced as well, which then waits for little.
         """
         root = self._at("")
         try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from renderer.errors import OutputTreeFault, Place, Problem
-from renderer.write.disk import Folder, digest, nearest, opened, temporary, told
+from renderer.write.disk import Folder, digest, nearest, opened, temporary, tree_faults
 from renderer.yaml_reader import conflict_line
 
 RECORD = ".mcpctl"
@@ -122,7 +122,7 @@ def parsed_records(texts: Mapping[str, str | bytes]) -> dict[str, tuple[str, ...
 
 def servers_in(folder: Path, depth: int, below: str, rendered: Collection[str] = ()) -> list[str]:
     """The servers that the tree has a record of besides ``rendered``; ``below`` is empty, or a target and a slash."""
-    with told(folder, "the output tree could not be read", "tree/not-read"), opened(folder) as tree:
+    with tree_faults(folder, "the output tree could not be read", "tree/not-read"), opened(folder) as tree:
         units = {unit: unit.rpartition("/")[2] for unit in _units(tree, depth) if unit.startswith(below) and unit}
         others = [unit for unit, name in units.items() if name not in rendered]
         ours = {RECORD, temporary(RECORD)}

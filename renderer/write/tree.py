@@ -13,7 +13,7 @@ from typing import NamedTuple
 from renderer.errors import OutputTreeFault, Place, Problem
 from renderer.kinds import KINDS
 from renderer.write.comparison import NOT_OURS, REASONS, Difference, Merged, as_recorded, no_merge, state_of
-from renderer.write.disk import UNFINISHED, Folder, Watched, nearest, temporary, told
+from renderer.write.disk import UNFINISHED, Folder, Watched, nearest, temporary, tree_faults
 from renderer.write.records import (
     OLD_RECORD,
     RECORD,
@@ -90,7 +90,7 @@ def write(trees: Sequence[Wanted], watched: Watched = iter) -> list[Written]:
         for wanted in trees:
             parent = wanted.folder.parent
             try:
-                with told(wanted.folder, "nothing was written"):
+                with tree_faults(wanted.folder, "nothing was written"):
                     if parent not in above:
                         above[parent] = stack.enter_context(nearest(parent))
                         stack.callback(above[parent].remove_made)
@@ -100,13 +100,14 @@ def write(trees: Sequence[Wanted], watched: Watched = iter) -> list[Written]:
         if faults:
             raise all_of(faults)
         for plan in plans:
-            with told(plan.wanted.folder, "nothing was written"):
+            with tree_faults(plan.wanted.folder, "nothing was written"):
                 plan.stage(watched)
         done: list[Written] = []
         for plan in plans:
             names = [str(tree.folder) for tree, now in zip(trees, done, strict=False) if now.written or now.removed]
             before = f"; written: {', '.join(names)}" if names else ""
-            with told(plan.wanted.folder, f"{plan.wanted.folder} is incomplete, and the next run completes it{before}"):
+            folder = plan.wanted.folder
+            with tree_faults(folder, f"{folder} is incomplete, and the next run completes it{before}"):
                 done.append(plan.put_in_place())
         return done
 

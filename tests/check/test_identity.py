@@ -131,9 +131,9 @@ def test_a_template_of_a_user_may_make_the_object() -> None:
     ],
 )
 def test_a_template_makes_the_object_that_it_stands_for(change: tuple[str, str], line: int) -> None:
-    found = of_template("kubernetes", SERVICE, TEMPLATE.replace(*change))
-    assert ("output/identity", f"own/{SERVICE}:{line}") in found
-    assert {rule for rule, _ in found} <= {"output/identity", "kubernetes/unknown-kind"}
+    faults = of_template("kubernetes", SERVICE, TEMPLATE.replace(*change))
+    assert ("output/identity", f"own/{SERVICE}:{line}") in faults
+    assert {rule for rule, _ in faults} <= {"output/identity", "kubernetes/unknown-kind"}
 
 
 def of_template(target: str, name: str, text: str) -> list[tuple[str, str]]:

@@ -681,8 +681,8 @@ def test_another_delivery_is_one_line(mcpctl: Mcpctl, before: str) -> None:
     for now in DELIVERIES:
         file.write_text(text + DELIVERIES[now])
         for base in ([], ["--base", "HEAD"]) if before == "argocd" else ([],):
-            found = [(entry["server"], consequences(entry)) for entry in entries(mcpctl, *base)]
-            assert found == ([] if now == before else [("", {"delivery"})]), now
+            changed = [(entry["server"], consequences(entry)) for entry in entries(mcpctl, *base)]
+            assert changed == ([] if now == before else [("", {"delivery"})]), now
 
 
 @pytest.mark.usefixtures("project")

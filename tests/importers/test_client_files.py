@@ -199,7 +199,7 @@ REFUSED: list[tuple[str, list[JSON], str]] = [
     ("docker", ["compose", "run", "mcp"], "only 'docker run'"),
     ("docker", ["mcp", "gateway", "run"], "only 'docker run'"),
     ("docker", ["run", "--rm"], "names no image"),
-    ("docker", ["run", "--frobnicate", IMAGE], "no option --frobnicate"),
+    ("docker", ["run", "--frobnicate", IMAGE], "option --frobnicate is not known"),
     ("docker", ["run", "-i", "bad image"], "not an image reference"),
     ("docker", ["run", "-e", "A B=c", IMAGE], "not a name of an environment variable"),
     ("", [], "neither a command nor a URL"),

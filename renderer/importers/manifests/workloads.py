@@ -199,8 +199,8 @@ def _transport(reading: Reading, container: DocumentPath, transport: Transport) 
         else:
             reading.note(path, ("spec", "service", "ports"))
     if not mappings(reading.get(*container, "ports")):
-        reading.default((*target, "port"), transport.port, "what its words or variables say")
-    set_path(reading, transport.path, "what its words or variables say", sse=transport.type == "sse")
+        reading.default((*target, "port"), transport.port, "from its arguments or environment variables")
+    set_path(reading, transport.path, "from its arguments or environment variables", sse=transport.type == "sse")
 
 
 # ---------------------------------------------------------------------------------------------

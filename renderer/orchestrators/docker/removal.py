@@ -48,7 +48,7 @@ def stale(client: Client, owner: str, keep: Sequence[str]) -> list[Container]:
     """Containers of this owner, in projects that it no longer has."""
     mine = owner_value(owner)
     if not mine:
-        raise ApplyFailed("--prune needs --owner: without it, our projects cannot be told from those of others")
+        raise ApplyFailed("--prune needs --owner: without it, our projects look like those of others")
     containers = find(client, ours(owner=mine), "looking for what is no longer rendered")
     return [container for container in containers if container.project not in keep]
 

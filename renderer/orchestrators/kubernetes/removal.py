@@ -30,7 +30,7 @@ def stale(kubectl: Kubectl, owner: str, keep: frozenset[Identity], tell: Progres
     """What this owner applied and no longer has."""
     mine = owner_value(owner)
     if not mine:
-        raise ApplyFailed("--prune needs --owner: without it, our objects cannot be told from those of others")
+        raise ApplyFailed("--prune needs --owner: without it, our objects look like those of others")
     selector = f"{_OURS},{OWNER_LABEL}={mine},{HOME_LABEL}={kubectl.namespace}"
     objects = _managed_objects(kubectl, selector, tell, everywhere=True)
     # The server may have ignored the selector: the labels of each object are checked before it is removed.

@@ -64,7 +64,7 @@ def outlook(seen: Observation) -> str:
 
 
 def looked(seen: Snapshot, events: tuple[Json, ...] = ()) -> Observation:
-    return status_of(seen, {one["metadata"]["name"]: of_pod(one) for one in seen.pods}, events, "mcpctl")
+    return status_of(seen, {pod["metadata"]["name"]: of_pod(pod) for pod in seen.pods}, events, "mcpctl")
 
 
 def test_what_was_wrong_with_the_version_before_does_not_end_the_wait_for_the_next() -> None:
