@@ -45,7 +45,7 @@ def rule(name: str | None, style: str) -> int:
     rules = catalogue()
     explanation = rules.get(group) or rules.get(f"policy/{group}") or rules.get(policy_of(group))
     if explanation is None:
-        near = suggestion(group, rules) or "; mcpctl rule lists all"
+        near = suggestion(group, rules) or suggestion(f"policy/{group}", rules) or "; mcpctl rule lists all"
         raise UsageMistake(f"no rule is called '{excerpt(group)}'{near}")
     if as_json:
         emit_data(_data(explanation))

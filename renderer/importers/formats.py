@@ -101,9 +101,11 @@ def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[
                 by_format.setdefault(form.name, []).append(source)
                 break
         else:
-            known = "; ".join(form.about for form in FORMATS)
             message = "the document has no format that can be imported"
-            problems.append(source.problem(Fault((), "import/unrecognised", message, f"these can: {known}")))
+            hint = f"these can: {'; '.join(form.about for form in FORMATS)}"
+            if not source.is_foreign:
+                message, hint = "the document is one of mcpctl already", "use it as it is: 'mcpctl render'"
+            problems.append(source.problem(Fault((), "import/unrecognised", message, hint)))
     # ConfigMaps and the like in a file with an operator's resources belong to these, unless a workload is there too.
     for file in {source.file for source in by_format.get(operators.NAME, ())}:
         objects = [source for source in by_format.get("manifests", ()) if source.file == file]

@@ -166,4 +166,5 @@ def test_a_misspelt_rule_suggests_one(mcpctl: Mcpctl) -> None:
     run = mcpctl("rule", "policy/image-tgs")
     assert run.code == Exit.USAGE
     assert "no rule is called 'policy/image-tgs'; did you mean 'policy/image-tag'?" in run.err
+    assert "did you mean 'policy/image-tag'?" in mcpctl("rule", "image-tga").err
     assert "mcpctl rule lists all" in mcpctl("rule", "zzz/yyy").err

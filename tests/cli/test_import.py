@@ -116,6 +116,15 @@ def test_what_no_format_recognises_is_one_problem(mcpctl: Mcpctl, tmp_path: Path
     assert "[import/unrecognised]" in run.err
 
 
+@pytest.mark.parametrize("kind", ["McpServer", "Environment"])
+def test_what_is_a_document_of_mcpctl_already_is_said(mcpctl: Mcpctl, tmp_path: Path, kind: str) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(f"apiVersion: mcpctl.io/v1alpha1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{}}\n")
+    run = mcpctl("import", own)
+    assert run.code == 3
+    assert "own.yaml:1:1: error: the document is one of mcpctl already; use it as it is" in run.err
+
+
 def test_a_file_that_cannot_be_read_is_a_problem(mcpctl: Mcpctl, tmp_path: Path) -> None:
     (tmp_path / "deep.json").write_text('{"a":' * 5000)
     assert mcpctl("import", tmp_path / "deep.json").code == 3
