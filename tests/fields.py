@@ -152,12 +152,12 @@ def _changes(document: dict[str, JSON], known: Container[str], below: str) -> It
         for value in _others(schema, _at(document, place)):
             if field in known or not field.startswith(below):
                 break
-            changed = _with(document, place, value)
+            changed = with_value(document, place, value)
             for name, neighbour in NEIGHBOURS.get(field, {}).get(str(value), {}).items():
                 changed = _with_neighbour(changed, (*place[:-1], name), neighbour)
             if changed != document:
                 yield field, place, changed
-    for field, place in _members_used(document):
+    for field, place in members_used(document):
         if field not in known and field.startswith(below):
             yield field, place, _without(document, place)
 
@@ -184,7 +184,7 @@ def _steps(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[str, str | i
         yield from ((step, key, inner) for key in keys if fits)
 
 
-def _members_used(document: dict[str, JSON]) -> Iterator[tuple[str, DocumentPath]]:
+def members_used(document: dict[str, JSON]) -> Iterator[tuple[str, DocumentPath]]:
     """Members of lists and mappings, and fields: what can be left out."""
     seen: dict[DocumentPath, str] = {}
     for field, place, _ in _used(SCHEMA, document, "", ()):
@@ -245,18 +245,18 @@ def _at(document: Any, place: DocumentPath) -> Any:
     return document
 
 
-def _with(document: Any, place: DocumentPath, value: JSON) -> Any:
+def with_value(document: Any, place: DocumentPath, value: JSON) -> Any:
     """A copy, which shares what does not change."""
     if not place:
         return value
     changed = copy.copy(document)
-    changed[place[0]] = _with(document[place[0]] if place[1:] else None, place[1:], value)
+    changed[place[0]] = with_value(document[place[0]] if place[1:] else None, place[1:], value)
     return changed
 
 
 def _with_neighbour(document: dict[str, JSON], place: DocumentPath, value: JSON) -> Any:
     if value is not None:
-        return _with(document, place, value)
+        return with_value(document, place, value)
     return _without(document, place) if place[-1] in _at(document, place[:-1]) else document
 
 
@@ -264,4 +264,4 @@ def _without(document: Any, place: DocumentPath) -> Any:
     """A copy, which shares what does not change."""
     parent = copy.copy(_at(document, place[:-1]))
     del parent[place[-1]]
-    return _with(document, place[:-1], parent)
+    return with_value(document, place[:-1], parent)
