@@ -194,7 +194,7 @@ class _Reference:
                 continue
             text = f"at most {most}" if least is None else f"at least {least}" if most is None else f"{least} to {most}"
             counted = singular if (most or least) == 1 else plural
-            yield " ".join(filter(None, ["bounds:", text, counted, node.get("x-unit")]))
+            yield " ".join(filter(None, ["bounds:", text, counted or node.get("x-unit")]))
         if node.get("uniqueItems"):
             yield "bounds: no item twice"
         if "pattern" in node and "x-expected" not in node:

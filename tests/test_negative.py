@@ -28,6 +28,7 @@ SCHEMA_RULES = {
     "additionalProperties": "unknown-field",
     "const": "const",
     "enum": "enum",
+    "exclusiveMinimum": "exclusive-minimum",
     "maxItems": "max-items",
     "maxLength": "max-length",
     "maxProperties": "max-properties",
@@ -36,6 +37,7 @@ SCHEMA_RULES = {
     "minLength": "min-length",
     "minProperties": "min-properties",
     "minimum": "minimum",
+    "multipleOf": "multiple-of",
     "not": "not",
     "oneOf": "one-of",
     "pattern": "pattern",
@@ -48,6 +50,7 @@ SCHEMA_RULES = {
 SILENT = {
     *("$defs", "$id", "$ref", "$schema", "allOf", "default", "dependentSchemas", "description", "else", "examples"),
     *("if", "items", "properties", "then", "title", "x-expected", "x-instead", "x-secret"),
+    "x-text",
     "x-too-low",
     "x-unit",
     "x-values",

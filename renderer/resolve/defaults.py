@@ -3,12 +3,12 @@
 The schema's ``default`` keywords are compiled once into closures. Besides ``properties`` and
 ``items`` they follow ``$ref``, ``allOf``, ``oneOf`` (the branch that accepts the value) and
 ``if``/``then``/``else``, so that a default may depend on another field, and still stand in the
-schema where editors and people read it.
+schema where editors and people read it. A number that may stand for a text (``x-text``: ``cpu: 2``) becomes that text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -75,6 +75,8 @@ class _Compiler:
         """What holds no defaults of its own is most of them: filled in by one loop, as a call for each takes longer."""
         alone: dict[str, JSON] = {}
         steps = []
+        if texts := [name for name, schema in properties.items() if self._referred(schema).get("x-text")]:
+            steps.append(_as_text(texts))
         for name, schema in properties.items():
             default = self._default(schema) if "$ref" in schema else schema.get("default")
             if self._has_nested(schema):
@@ -84,10 +86,14 @@ class _Compiler:
         return [_plain(alone), *steps] if alone else steps
 
     def _has_nested(self, schema: Mapping[str, Any]) -> bool:
-        """Whether there may be defaults below; for what refers to a definition, in that."""
+        """Whether there may be defaults below."""
+        return not _NESTED.isdisjoint(self._referred(schema))
+
+    def _referred(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The definition, where a subschema refers to one and has no fields itself."""
         while schema.keys() & _NESTED == {"$ref"}:
             schema = self._definitions[schema["$ref"].removeprefix("#/$defs/")]
-        return not _NESTED.isdisjoint(schema)
+        return schema
 
     def _property(self, name: str, default: JSON, schema: Mapping[str, Any]) -> Filler:
         made: list[Any] = []  # its filler, and the default as that fills it further, once a spec needs them: few do
@@ -185,6 +191,17 @@ def _plain(defaults: Mapping[str, JSON]) -> Filler:
         for name, default in nested:
             if name not in data:
                 data[name] = _copied(default)
+
+    return fill
+
+
+def _as_text(names: Sequence[str]) -> Filler:
+    def fill(data: Any) -> None:
+        if isinstance(data, dict):
+            for name in names:
+                value = data.get(name)
+                if isinstance(value, int | float):
+                    data[name] = str(int(value) if value == int(value) else value)
 
     return fill
 

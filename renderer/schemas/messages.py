@@ -119,12 +119,12 @@ class Messages:
 
     def _type(self, case: _Case) -> Iterator[Fault]:
         types = case.kind.types
-        if case.value is None:
-            yield self._null(case, type_words(types))
-            return
         unit = case.schemas.annotation("x-unit") if types == ["integer"] else None
         words = f"a whole number of {unit}" if unit else type_words(types)
-        expected = (case.expected if "string" not in types else None) or words
+        expected = (case.expected if types != ["string"] else None) or words
+        if case.value is None:
+            yield self._null(case, expected)
+            return
         hint = _type_hint(types, case.value, case.quiet)
         if types == ["object"] and not isinstance(case.value, list):
             hint = _listed(self.finder.properties(case.schemas))
@@ -191,7 +191,8 @@ class Messages:
 
     def _other(self, case: _Case) -> Iterator[Fault]:
         name = case.kind.name
-        yield self._fault(case, _kebab(name), f"expected {case.expected or f'what the schema asks for by {name!r}'}")
+        expected = f"{case.expected}{case.got()}" if case.expected else f"what the schema asks for by {name!r}"
+        yield self._fault(case, _kebab(name), f"expected {expected}")
 
     def _choice(self, case: _Case) -> Iterator[Fault]:
         """No branch of a choice fits: what is wrong with the one that was most likely meant."""
@@ -298,13 +299,17 @@ _MESSAGES: dict[str, Callable[[Messages, _Case], Iterator[Fault]]] = {
 
 
 def _telling(errors: Iterable[ValidationError]) -> list[ValidationError]:
-    """Without what another one at the same place says already: the higher of two bounds, the form of empty text."""
+    """Without what another one at the same place says already: the higher of two bounds, the form of empty text.
+
+    Nor the bound of a number where none belongs.
+    """
     listed = sorted(errors, key=lambda error: getattr(error.kind, "limit", 0) if error.kind.name == "maxLength" else 0)
     first = {(*error.instance_path, error.kind.name): error for error in reversed(listed)}
     return [
         error
         for error in listed
         if not (error.kind.name == "pattern" and (*error.instance_path, "minLength") in first)
+        and not (error.kind.name in ("minimum", "maximum") and (*error.instance_path, "type") in first)
         and not (error.kind.name == "maxLength" and first[*error.instance_path, "maxLength"] is not error)
     ]
 
@@ -355,10 +360,11 @@ def _wrong_discriminator(branches: Sequence[Branch]) -> tuple[ValidationError, l
 
 def _type_hint(types: list[str], value: Any, quiet: bool) -> str:
     """What to write instead, where a change of notation is all it takes."""
-    if "string" in types and isinstance(value, bool | int | float):
+    numbers = {"integer", "number"} & set(types)
+    if "string" in types and not numbers and isinstance(value, bool | int | float):
         return "write it in quotes" if quiet else f'write "{excerpt(value)}" in quotes'
     if isinstance(value, str):
-        is_number = {"integer", "number"} & set(types) and value.isascii() and value.isdecimal()
+        is_number = numbers and value.isascii() and value.isdecimal()
         is_boolean = "boolean" in types and value in ("true", "false")
         if is_number or is_boolean:
             plain = (value.lstrip("0") or "0") if is_number else value

@@ -264,7 +264,7 @@ def test_the_namespace(tmp_path: Path) -> None:
         "  namespace:\n"
         "    name: mcp-prod\n"
         "    podSecurity: {enforce: baseline, warn: restricted, version: '1.33'}\n"
-        "    quota: {pods: 9, requests: {cpu: '2'}, limits: {memory: 4Gi}, storage: 10Gi, claims: 3}\n"
+        "    quota: {pods: 9, requests: {cpu: 2}, limits: {memory: 4Gi}, storage: 10737418240, claims: 3}\n"
         "    limitRange: {defaultRequest: {cpu: 10m}, default: {memory: 64Mi}, max: {memory: 1Gi}}\n"
     )
     found = objects(run_of(tmp_path, spec))
@@ -279,7 +279,7 @@ def test_the_namespace(tmp_path: Path) -> None:
     assert found["ResourceQuota", "mcpctl"]["spec"]["hard"] == {
         "pods": "9",
         "persistentvolumeclaims": "3",
-        "requests.storage": "10Gi",
+        "requests.storage": "10737418240",
         "requests.cpu": "2",
         "limits.memory": "4Gi",
     }

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
 from renderer import assets
+from renderer.explain import leaves, schema_nodes
 from renderer.model import JSON
+from renderer.quantity import amount
 from renderer.resolve import with_defaults
 from renderer.resolve.defaults import compile_defaults
 from tests.fields import SCHEMA, documents
@@ -252,11 +257,32 @@ def test_defaults_are_not_shared_between_results() -> None:
             {"a": 0, "b": 1},
         ),
         ({"if": {"required": ["a"]}, "else": {"properties": {"b": {"default": 1}}}}, {}, {"b": 1}),
+        ({"properties": {"a": {"x-text": True}}}, {"a": 2}, {"a": "2"}),
+        ({"properties": {"a": {"x-text": True}}}, {"a": 2.50}, {"a": "2.5"}),
+        ({"properties": {"a": {"x-text": True}}}, {"a": 1e18}, {"a": "1000000000000000000"}),
+        ({"properties": {"a": {"x-text": True}}}, {"a": None}, {"a": None}),
+        ({"properties": {"a": {"x-text": True}}}, "text", "text"),
+        ({"properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"x-text": True}}}, {"a": 2}, {"a": "2"}),
     ],
     ids=str,
 )
 def test_keywords(schema: dict[str, Any], data: JSON, expected: JSON) -> None:
     assert compile_defaults(schema)(data) == expected
+
+
+def test_a_number_is_the_quantity_in_quotes() -> None:
+    examples: Any = documents()
+    document = next(each for each in examples if each["metadata"]["name"] == "everything")
+    fields = [path for path in leaves(document, ()) if any("x-text" in node for node in schema_nodes(path))]
+    quantities = [path for path in fields if reduce(getitem, path, document) is not None]
+    assert len(quantities) >= 20
+    numbers, texts = deepcopy(document), deepcopy(document)
+    for *parents, last in quantities:
+        number = amount(reduce(getitem, parents, document)[last]) / 10**9
+        reduce(getitem, parents, numbers)[last] = number
+        reduce(getitem, parents, texts)[last] = f"{number:.15g}"
+    assert VALID.is_valid(numbers)
+    assert with_defaults(numbers) == with_defaults(texts)
 
 
 def test_the_schema_is_not_changed_by_filling() -> None:

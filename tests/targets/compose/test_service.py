@@ -106,9 +106,9 @@ def test_the_smallest_service() -> None:
         ({"security": {"fsGroup": 7}}, "group_add", ["7"]),
         ({"security": {"readOnlyRootFilesystem": False}}, "read_only", False),
         (
-            {"security": {"writablePaths": [{"path": "/a b", "size": "1500"}, "/var/tmp"]}},
+            {"security": {"writablePaths": [{"path": "/a b", "size": "1500001"}, "/var/tmp"]}},
             "tmpfs",
-            ["/a b:uid=1000,gid=1000,mode=0700,size=1500", "/var/tmp:uid=1000,gid=1000,mode=1777,size=64m"],
+            ["/a b:uid=1000,gid=1000,mode=0700,size=1500001", "/var/tmp:uid=1000,gid=1000,mode=1777,size=64m"],
         ),
         ({"security": {"writablePaths": []}}, "tmpfs", None),
         ({"security": {"writablePaths": [{"path": "/dev/shm", "size": "1Gi"}]}}, "shm_size", "1G"),
