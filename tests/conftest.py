@@ -18,6 +18,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from renderer.policy.catalogue import RULES
 from renderer.render.engine import Engine
 from renderer.render.quoting import Quoting
+from tests.rows import joined
 
 # The same examples in every run: a red build can be repeated, and nothing here depends on time.
 settings.register_profile(
@@ -133,15 +134,20 @@ def marks_of(file: Path) -> frozenset[str]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """``-m quick`` and ``-m core`` do not even import the files of which they run nothing."""
-    without = SUBSETS.get(config.option.markexpr)
+    """``-m quick``, ``-m core`` and ``-m 'not MARK and ...'`` do not even import the files that run nothing."""
+    expression = config.option.markexpr
+    left_out = [path for mark, paths in MARKS.items() if f"not {mark}" in expression.split(" and ") for path in paths]
+    without = SUBSETS.get(expression, left_out)
     if without and collection_path.is_relative_to(TESTS):
         return lies_in(collection_path.relative_to(TESTS).as_posix(), without) or None
     return None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests by where they lie. A test that carries a mark of ``MARKS`` itself is in no subset either."""
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """Marks tests by where they lie. A test that carries a mark of ``MARKS`` itself is in no subset either.
+
+    All rows of a function are one test, but where rows are named (``FILE::NAME[ROW]``, or ``-k``).
+    """
     rows: Counter[str] = Counter()
     for item in items:
         marks = marks_of(item.path)
@@ -154,6 +160,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             marks -= {"quick"}
         for mark in sorted(marks):
             item.add_marker(mark)
+    if not config.option.keyword and not any("[" in argument for argument in config.args):
+        items[:] = joined(items, ROWS if config.option.markexpr == "quick" else None)
 
 
 def pytest_collection() -> None:
@@ -171,11 +179,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _quiet_about_silence(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _quiet_about_silence(request: pytest.FixtureRequest) -> Iterator[None]:
     """Few specs of the tests say a word on these, and every other would get the same finding."""
-    if "levels" not in request.keywords:
-        for rule in ("policy/unrestricted-egress", "policy/unlocked-package", "policy/exposed-without-access"):
-            monkeypatch.setitem(RULES, rule, RULES[rule]._replace(level="off"))
+    with pytest.MonkeyPatch.context() as patch:
+        if "levels" not in request.keywords:
+            for rule in ("policy/unrestricted-egress", "policy/unlocked-package", "policy/exposed-without-access"):
+                patch.setitem(RULES, rule, RULES[rule]._replace(level="off"))
+        yield
 
 
 class KeptTemplates(BytecodeCache):
