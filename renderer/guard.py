@@ -69,7 +69,7 @@ def covers(pattern: str, tool: str) -> bool:
 
 def url_path(access: Access) -> str:
     """Empty for the host's root."""
-    return parse.urlsplit(access.url or "").path
+    return parse.urlsplit(access.url).path if access.url else ""
 
 
 def well_known_paths(access: Access) -> list[str]:

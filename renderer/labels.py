@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from urllib.parse import urlsplit
+from urllib import parse
 
 from renderer.model import Server
 from renderer.model.access import WELL_KNOWN
@@ -37,7 +37,7 @@ class GuardNote(NamedTuple):
     @property
     def metadata(self) -> str:
         """The URL of the protected resource metadata (RFC 9728): the path follows the well-known one."""
-        path = urlsplit(self.resource).path
+        path = parse.urlsplit(self.resource).path
         return f"{self.resource.removesuffix(path) if path else self.resource}{WELL_KNOWN}{path}"
 
 

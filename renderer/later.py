@@ -84,10 +84,13 @@ def postpone(*modules: str) -> None:
 @contextmanager
 def instead(module: str, **contents: Any) -> Iterator[None]:
     """Inside of the block, whoever imports the module gets these contents, and the module only for anything else."""
-    stand_in: Any = later(module, **contents)
-    known = sys.modules.setdefault(module, stand_in)
+    known, stand_in = sys.modules.get(module), later(module, **contents)
+    if known is None or isinstance(known, later):
+        sys.modules[module] = stand_in  # type: ignore[assignment]
     try:
         yield
     finally:
-        if known is stand_in and sys.modules.get(module) is stand_in:
+        if sys.modules.get(module) is stand_in:  # type: ignore[comparison-overlap]
             del sys.modules[module]
+            if known:
+                sys.modules[module] = known

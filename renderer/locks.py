@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib import parse
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, excerpt
@@ -214,7 +214,7 @@ def _hosts(urls: Iterable[Any]) -> tuple[str, ...]:
     hosts = set()
     for url in urls:
         with suppress(ValueError):
-            parts = urlsplit(url if isinstance(url, str) else "")
+            parts = parse.urlsplit(url if isinstance(url, str) else "")
             if parts.hostname:
                 hosts.add(parts.hostname + (f":{parts.port}" if parts.port else ""))
     return tuple(sorted(hosts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib import parse
 
 from renderer import pins
 from renderer.errors import DocumentPath, Fault, Severity
@@ -25,7 +25,7 @@ def addresses_are_safe(server: Server) -> Iterator[Fault]:
         jwks = issuer.jwks if isinstance(issuer.jwks, str) else None
         addresses += [((*_ACCESS, "issuers", i, "url"), issuer.url), ((*_ACCESS, "issuers", i, "jwks"), jwks)]
     for path, address in addresses:
-        parts = urlsplit(address or "https://")
+        parts = parse.urlsplit(address or "https://")
         host = parts.hostname or ""
         ip = ip_address(host)
         if parts.scheme == "http" and host != "localhost" and not (ip and ip.is_loopback):
@@ -167,7 +167,7 @@ def ways_in_lead_to_guard(server: Server) -> Iterator[Fault]:
     access, expose = server.access, server.expose
     if not isinstance(access, Access) or access.url is None or expose is None:
         return
-    parts = urlsplit(access.url)
+    parts = parse.urlsplit(access.url)
     name = parts.hostname or ""
     covers = {name, f"*.{name.partition('.')[2]}"}
     if covers.isdisjoint(expose.hosts) and not any("$" in host for host in (*expose.hosts, name)):
