@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: Where clients ask for the metadata of RFC 9728; the path of the server's own stands behind it.
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
+#: What enforces access in front of a server, where it is not Envoy beside it.
+ENVOY, AGENT = "envoy-gateway", "agentgateway"
 
 
 class Issuer(NamedTuple):

@@ -290,6 +290,11 @@ class NamespaceRules(NamedTuple):
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
 
+    @property
+    def bounds_pods(self) -> bool:
+        """Whether the API server may refuse a pod for its resources."""
+        return bool(self.quota or self.limits)
+
 
 class Options(NamedTuple):
     """What a run renders for, besides the specs. ``kubernetes_version`` is ``major.minor``.

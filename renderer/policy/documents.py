@@ -13,18 +13,19 @@ from renderer.labels import SERVER_LABEL
 from renderer.later import later
 from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text
 from renderer.model import Rendered
-from renderer.policy.exposure import foreign_claims, guard_bypasses, open_egress, open_ways, service_guard_bypasses
 from renderer.policy.images import image_faults, is_repository, source_faults
 from renderer.policy.literals import literal_faults, token_faults
-from renderer.policy.rights import document_faults
 from renderer.policy.variables import machine_variables, variable_faults
 from renderer.render import has_user_templates
 from renderer.wording import excerpt
 
 if TYPE_CHECKING:
     from renderer.check.compose import hardening
+    from renderer.policy import exposure, rights
 else:
     hardening = later("renderer.check.compose.hardening")  # 10 ms, which only compose needs
+    exposure = later("renderer.policy.exposure")  # 1 ms, which only patches and users' templates need
+    rights = later("renderer.policy.rights")  # 1 ms, as well
 
 _SOCKETS = ("docker.sock", "containerd.sock", "crio.sock", "podman.sock", "dockershim.sock")
 _HOST = {"hostNetwork": "network", "hostPID": "processes", "hostIPC": "memory"}
@@ -198,15 +199,15 @@ def _patched_object(document: Rendered, data: Json) -> Iterator[Fault]:
     if kind_of(data) == "Ingress" and not mapping(data, "spec").get("tls"):
         message = "the Ingress has no TLS: tokens and answers are not encrypted"
         yield Fault(("spec", "tls"), "policy/ingress-tls", message, "add 'tls: {secret: …}'")
-    yield from document_faults(data, document.context)
+    yield from rights.document_faults(data, document.context)
     # A sandbox has one policy that restricts both directions, and one for each that allows some traffic.
     opens = str(document.context.get("policy", "")).capitalize()
-    yield from open_ways(data, [opens] if opens in ("Ingress", "Egress") else ("Ingress", "Egress"))
-    yield from guard_bypasses(data, document.context)
+    yield from exposure.open_ways(data, [opens] if opens in ("Ingress", "Egress") else ("Ingress", "Egress"))
+    yield from exposure.guard_bypasses(data, document.context)
     yield from _namespace_faults(data, document.context)
     spec, replicas = mapping(document.context, "spec"), ("spec", "maxReplicas")
     own = set(mapping(document.context, "claims").values())
-    yield from foreign_claims(data, own if "spec" in document.context else None)
+    yield from exposure.foreign_claims(data, own if "spec" in document.context else None)
     yield from _patched_pod(document, data)
     if kind_of(data) in ("Deployment", "StatefulSet"):
         replicas = ("spec", "replicas")
@@ -302,7 +303,7 @@ def _patched_project(document: Rendered, data: Json, services: Mapping[str, Json
             advice = f"write security.fsGroup, or {hint}"
             yield Fault(("services", key, "group_add"), "compose/not-restricted", message, advice)
         if server.get("guard"):
-            yield from service_guard_bypasses(
+            yield from exposure.service_guard_bypasses(
                 service, {f"{key}.internal", *server.get("joined", ())}, ("services", key)
             )
         if server.get("isolated") or server.get("has_network"):
@@ -322,8 +323,8 @@ def _ways_out(data: Json, service: Json, path: DocumentPath) -> Iterator[Fault]:
     """Networks with a way out, for a server that the spec isolates."""
     for name in service.get("networks") or ["default"]:
         if at(data, "networks", str(name), "internal") is not True and not service.get("network_mode"):
-            yield open_egress((*path, "networks"))
-            yield open_egress(("networks", str(name), "internal"))
+            yield exposure.open_egress((*path, "networks"))
+            yield exposure.open_egress(("networks", str(name), "internal"))
 
 
 def _patched_service(service: Json, path: DocumentPath) -> Iterator[Fault]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from renderer.images import with_version
+from renderer.later import later
 from renderer.model import (
     Acceptance,
     Access,
@@ -62,7 +63,11 @@ from renderer.resolve.cluster import (
     make_service,
     make_service_account,
 )
-from renderer.resolve.package import make_package
+
+if TYPE_CHECKING:
+    from renderer.resolve import package as packages
+else:
+    packages = later("renderer.resolve.package")  # 1 ms, which an image does without
 
 #: Port of an egress host that names none: MCP servers talk HTTPS to the APIs they wrap.
 HTTPS = 443
@@ -94,7 +99,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         kind_annotations=spec["annotations"],
         description=spec["description"],
         image=spec.get("image"),
-        package=make_package(source, package) if package else None,
+        package=packages.make_package(source, package) if package else None,
         remote=remote,
         command=tuple(spec["command"]),
         args=tuple(spec["args"]),

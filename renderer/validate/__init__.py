@@ -5,16 +5,23 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 from renderer import assets
 from renderer.errors import Fault, Problem, Severity
 from renderer.guard import metadata_paths
+from renderer.later import later
 from renderer.model import JSON, Access, PartialServer, Server, Source
 from renderer.model.access import WELL_KNOWN
 from renderer.schemas import Schema
 from renderer.schemas.deprecated import deprecations
-from renderer.validate import access, network, remote, sandbox, transport, variables, workload
-from renderer.validate.partial import valid_part
+from renderer.validate import access, network, sandbox, transport, variables, workload
+
+if TYPE_CHECKING:
+    from renderer.validate import partial, remote
+else:
+    partial = later("renderer.validate.partial")  # 1 ms, which only a faulty spec needs
+    remote = later("renderer.validate.remote")  # 1 ms, which only remote servers need
 
 #: From a resolved Server to Faults with paths from the document's root.
 #: Rules of a single target are in that target.
@@ -64,7 +71,7 @@ def _importable(data: Mapping[str, JSON]) -> str:
 
 def partial_server(source: Source, resolve: Callable[[Source], Server]) -> Server | None:
     """The server without its invalid values, to find further faults only."""
-    part = valid_part(source, lambda data: spec_schema().faults(data, "schema"))
+    part = partial.valid_part(source, lambda data: spec_schema().faults(data, "schema"))
     return PartialServer.of(resolve(part[0]), part[1]) if part else None
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from renderer.check.kubernetes import check_documents
 from renderer.errors import Problem
 from renderer.labels import ADOPT_NOTE
-from renderer.later import pattern
+from renderer.later import later, pattern
 from renderer.launch import launch
 from renderer.model import JSON, Options, Rendered, Server
-from renderer.patch import patch_documents
 from renderer.policy.documents import kubernetes_findings
 from renderer.prerequisites import markdown_of, prerequisites
 from renderer.render import YAML, Quoting, render
@@ -21,6 +21,11 @@ from renderer.targets.kubernetes.limits import annotates_nothing, elsewhere, lim
 from renderer.targets.kubernetes.namespace import namespace_objects, wave
 from renderer.targets.kubernetes.objects import OBJECTS
 from renderer.targets.kubernetes.values import literal, server_values
+
+if TYPE_CHECKING:
+    from renderer import patch
+else:
+    patch = later("renderer.patch")  # 1 ms, which few specs need
 
 _KUSTOMIZATION = "kubernetes/kustomization.yaml.j2"
 _SECRETS = "kubernetes/secret.yaml.example.j2"
@@ -63,7 +68,7 @@ class Kubernetes:
         for server in group:
             built = self._objects(server, options)
             if server.patches:
-                built, faults = patch_documents(built, server, self.name)
+                built, faults = patch.patch_documents(built, server, self.name)
                 problems += [server.problem(fault) for fault in faults]
             documents += built
             kinds = {"Pod", *(document.identity[0] for document in built)}

@@ -40,7 +40,7 @@ class _Container(NamedTuple):
 def refused_by_the_namespace(server: Server, options: Options) -> Iterator[Fault]:
     """Only for a namespace that is rendered: the rules of others are unknown."""
     rules = options.namespace_rules
-    if server.namespace or not options.owns_namespace or not (rules.limits or rules.quota):
+    if server.namespace:
         return
     within = rules.limits or {}
     running = [_filled(("spec", "resources"), server.resources, within)]

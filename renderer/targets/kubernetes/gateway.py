@@ -10,9 +10,8 @@ from urllib import parse
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.guard import challenge, key_host, metadata_address, metadata_document, metadata_paths
 from renderer.model import Access, ConfigMapRef, Rights, Server
+from renderer.model.access import AGENT, ENVOY
 
-#: Names of gateways in ``access.enforcedBy``.
-ENVOY, AGENT = "envoy-gateway", "agentgateway"
 _TITLES: Mapping[str, str] = {ENVOY: "Envoy Gateway", AGENT: "agentgateway"}
 _UNITS = {"1s": "Second", "1m": "Minute", "1h": "Hour", "60s": "Minute", "60m": "Hour"}
 #: Envoy Gateway: the key that it reads in a ConfigMap, and the maximum of audiences.
@@ -30,11 +29,8 @@ CORS = {
 _SUBJECT = {"iss": "x-mcpctl-issuer", "sub": "x-mcpctl-subject"}
 
 
-def gateway_policy(server: Server) -> dict[str, Any] | None:
-    """Values for the templates of both gateways; None without ``enforcedBy`` a gateway."""
-    access = server.gateway_access
-    if access is None:
-        return None
+def gateway_policy(access: Access) -> dict[str, Any]:
+    """Values for the templates of both gateways."""
     scopes, limit = list(access.require.scopes), access.rate_limit
     removed = ["origin", *([] if access.forwards_token else ["authorization"]), *(_SUBJECT.values() if limit else ())]
     return {
@@ -116,11 +112,8 @@ def _named(patterns: Sequence[str]) -> str:
 # What cannot be expressed.
 
 
-def gateway_limits(server: Server) -> Iterator[Fault]:
+def gateway_limits(server: Server, access: Access) -> Iterator[Fault]:
     """Fields that the gateway's resources cannot express."""
-    access = server.gateway_access
-    if access is None:
-        return
     title, place = _TITLES[access.enforced_by], ("spec", "access", "enforcedBy")
     if server.expose is None or server.expose.type != "HTTPRoute":
         state = "has an Ingress" if server.expose else "is not exposed"

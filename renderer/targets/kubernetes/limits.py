@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from renderer.errors import DocumentPath, Fault, Severity
 from renderer.guard import is_public_name, key_host
 from renderer.labels import SERVER_LABEL, object_labels
-from renderer.later import pattern
+from renderer.later import later, pattern
 from renderer.model import Expose, Options, Peer, Server
 from renderer.pins import system_namespace
-from renderer.targets.kubernetes.admission import refused_by_the_namespace
-from renderer.targets.kubernetes.gateway import gateway_limits
 from renderer.targets.kubernetes.values import SIDECARS_FROM, pre_stop
+
+if TYPE_CHECKING:
+    from renderer.targets.kubernetes import admission, gateway
+else:
+    admission = later("renderer.targets.kubernetes.admission")  # 1 ms, which few servers need
+    gateway = later("renderer.targets.kubernetes.gateway")  # 1 ms, as well
 
 #: Suffixes that only the cluster's DNS resolves.
 _INSIDE = (".svc", ".cluster.local")
@@ -27,9 +32,11 @@ def limits(server: Server, options: Options) -> Iterator[Fault]:
     yield from _namespace_limits(server, options)
     yield from _network_limits(server, options)
     yield from _guard_limits(server, options)
-    yield from gateway_limits(server)
+    if server.gateway_access:
+        yield from gateway.gateway_limits(server, server.gateway_access)
     yield from _sandbox_limits(server, options)
-    yield from refused_by_the_namespace(server, options)
+    if options.owns_namespace and options.namespace_rules.bounds_pods:
+        yield from admission.refused_by_the_namespace(server, options)
     if server.shutdown.pre_stop and pre_stop(server, options) is None:
         yield Fault(
             ("spec", "shutdown", "preStopSeconds"),
@@ -39,6 +46,12 @@ def limits(server: Server, options: Options) -> Iterator[Fault]:
             "render for 1.30 or later, or let the server finish its requests after SIGTERM",
             Severity.WARNING,
         )
+    yield from _machine_limits(server)
+    yield from _ways_in_limits(server, options)
+
+
+def _machine_limits(server: Server) -> Iterator[Fault]:
+    """What only a container on a known machine can have."""
     for name, address in server.network.host_aliases.items():
         if address == "host-gateway":
             yield Fault(
@@ -63,7 +76,6 @@ def limits(server: Server, options: Options) -> Iterator[Fault]:
                 "not enforced: Kubernetes has no mount option noexec for temporary storage",
                 "rely on it in compose alone, or leave 'exec' out",
             )
-    yield from _ways_in_limits(server, options)
 
 
 def _warning(path: DocumentPath, rule: str, message: str, hint: str) -> Fault:

@@ -12,9 +12,9 @@ from renderer.guard import opened_for_keys, pod_config
 from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import DESCRIPTION_ANNOTATION, accepted, notes, object_labels
 from renderer.model import AccessRule, Monitoring, Options, Server
+from renderer.model.access import AGENT, ENVOY
 from renderer.namedtuples import NamedTuple
 from renderer.targets.kubernetes.files import mounted_files, server_files
-from renderer.targets.kubernetes.gateway import AGENT, ENVOY
 from renderer.targets.kubernetes.values import pod_annotations
 
 
@@ -275,10 +275,14 @@ OBJECTS: tuple[ObjectType, ...] = (
     ),
     ObjectType("SecurityPolicy", "kubernetes/securitypolicy.yaml.j2", _of_gateway("securitypolicy", ENVOY)),
     ObjectType(
-        "BackendTrafficPolicy", "kubernetes/backendtrafficpolicy.yaml.j2", _of_gateway("backendtrafficpolicy", ENVOY)
+        "BackendTrafficPolicy",
+        "kubernetes/backendtrafficpolicy.yaml.j2",
+        _of_gateway("backendtrafficpolicy", ENVOY),
     ),
     ObjectType(
-        "HTTPRouteFilter", "kubernetes/httproutefilter.yaml.j2", _of_gateway("httproutefilter", ENVOY, "-metadata")
+        "HTTPRouteFilter",
+        "kubernetes/httproutefilter.yaml.j2",
+        _of_gateway("httproutefilter", ENVOY, "-metadata"),
     ),
     ObjectType(
         "AgentgatewayBackend",

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from renderer import pins
 from renderer.bundle import Fetch, bundle_fetch
@@ -15,12 +15,18 @@ from renderer.context import document_values
 from renderer.digests import sha256
 from renderer.guard import metadata_paths, opened_for_keys, pod_guard
 from renderer.labels import object_labels
+from renderer.later import later
 from renderer.launch import Launch, Probe
 from renderer.model import JSON, Answerer, Container, Expose, Options, Server
+from renderer.model.access import ENVOY
 from renderer.targets.kubernetes import names
 from renderer.targets.kubernetes.files import mount, mount_of_file, own_name, server_files
-from renderer.targets.kubernetes.gateway import ENVOY, gateway_policy
 from renderer.variables import expanded_in, in_order, pieces
+
+if TYPE_CHECKING:
+    from renderer.targets.kubernetes import gateway
+else:
+    gateway = later("renderer.targets.kubernetes.gateway")  # 1 ms, which few servers need
 
 #: Names for templates of a server, also listed in docs/templates.md.
 NAMES: Mapping[str, str] = {
@@ -209,7 +215,7 @@ def server_values(server: Server, launch: Launch, options: Options) -> dict[str,
         "more_ports": [port._asdict() for port in server.service.ports],
         "opened_ports": list(dict.fromkeys(port for port in targets if port != server.transport.port)),
         "exposed": server.expose and _exposed(server, server.expose),
-        "gateway": gateway_policy(server),
+        "gateway": gateway.gateway_policy(server.gateway_access) if server.gateway_access else None,
         "dns": [answerer_values(answerer) for answerer in options.dns],
         "api_server": [answerer_values(answerer) for answerer in api_server(server, options)],
         "egress": _egress(server),
