@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 
@@ -128,7 +128,10 @@ _KEY = pattern(
 _WORD = pattern(r"[\w~.=+/%:?&-]{16,}")
 _SHORTEST_TOKEN = 16
 #: Most texts have none of these, and so no password and no header.
-_SIGN = pattern(r"[\s:=${]")
+_SIGNS = frozenset(":=${ \n\t")
+#: Blanks in place of all that is no letter or digit.
+_ALONE = {code: " " for code in range(128) if not chr(code).isalnum()}
+_SHORTEST_RUN = 10
 _RUN = pattern(r"sha\d{3}:[0-9a-f]{32,}|([A-Za-z0-9]{10,})")
 _NAMES = tuple(_ISSUERS)
 _SCHEMES = ("authorization", "basic", "bearer")
@@ -193,10 +196,16 @@ def credentials_in(text: str) -> Iterator[Credential]:
     if "-----BEGIN" in text or "PuTTY" in text:
         for match in _KEY.finditer(text):
             yield Credential(*match.span(), "Private Key", match[0], known=True)
-    if len(text) >= _SHORTEST_TOKEN:
+    if len(text) >= _SHORTEST_TOKEN and any(map(_is_random, runs(text, _ALONE, _SHORTEST_RUN))):
         yield from _tokens_in(text)
-    if _SIGN.search(text):
+    if not _SIGNS.isdisjoint(text) or any(map(str.isspace, text)):
         yield from _passwords_in(text)
+
+
+def runs(text: str, between: Mapping[int, str], least: int) -> Iterator[str]:
+    """The runs of at least so many characters of ASCII that ``between`` makes no blanks of; no pattern is compiled."""
+    ascii_text = text.encode("ascii", "replace").decode()
+    return (run for run in ascii_text.translate(between).split() if len(run) >= least)
 
 
 def _passwords_in(text: str) -> Iterator[Credential]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -63,8 +62,11 @@ def _known_version(_context: click.Context, _parameter: click.Parameter, value: 
     return value
 
 
+_IN_LABELS = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+
 def _dns_label(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
+    if value.strip(_IN_LABELS) or value != value.strip("-") or not 0 < len(value) <= 63:
         raise click.BadParameter("a namespace is a DNS label: at most 63 lower-case letters, digits and '-'")
     return value
 

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
-from renderer.credentials import credentials_in, masked
+from renderer.credentials import credentials_in, masked, runs
 from renderer.digests import sha256
 from renderer.errors import DocumentPath
 from renderer.later import pattern
@@ -22,7 +22,9 @@ from renderer.namedtuples import NamedTuple
 _TELLING = ("pass", "pwd", "secret", "token", "key", "credential", "contrase", "bearer", "eyj", "-----begin")
 #: As well: a password in a URL.
 _WITH_PASSWORD = pattern(r"://[^/\s:@]{0,200}:[^/\s@]{1,200}@")
-_LONG = pattern(r"[A-Za-z0-9+/_=-]{20,}")
+#: Blanks in place of all that base64 has not.
+_NOT_BASE64 = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in "+/_=-")}
+_SHORTEST_BASE64 = 20
 #: Stands for a value that somebody else puts in, or is none: ${NAME}, $NAME, <token>, {{ token }}, a path, true.
 _PLACEHOLDER = pattern(
     r"\$[{(]|(?-i:\$[A-Z_][A-Z0-9_]*$)|<[^>]*>$|\{\{|/[\w./-]*$|(true|false|null|none)$|your[-_][\w -]+$|"
@@ -346,7 +348,7 @@ def _is_about(name: str) -> bool:
 def _worth_a_look(name: str, value: str) -> bool:
     if len(value) < 4:
         return False
-    telling = _is_telling(name) or _is_telling(value) or any(_mixed(word) for word in _LONG.findall(value))
+    telling = _is_telling(name) or _is_telling(value) or any(map(_mixed, runs(value, _NOT_BASE64, _SHORTEST_BASE64)))
     return bool(telling) and not _stands_for_another(name, value)
 
 

@@ -15,9 +15,9 @@ from renderer.policy.variables import variable_faults
 from renderer.variables import expanded_in, pieces
 
 if TYPE_CHECKING:
-    from renderer.policy import rights as granted
+    from renderer.policy import rights as _rights
 else:
-    granted = later("renderer.policy.rights")  # 1 ms, which few specs need
+    _rights = later("renderer.policy.rights")  # 1 ms, which few specs need
 
 Check = Callable[[Server], Iterator[Fault]]
 
@@ -167,22 +167,22 @@ def rights(server: Server) -> Iterator[Fault]:
     account, path = server.service_account, ("spec", "serviceAccount")
     for field, rules, is_wide in (("rules", account.rules, False), ("clusterRules", account.cluster_rules, True)):
         for i, rule in enumerate(rules):
-            yield from granted.rule_fault(rule, (*path, field, i), is_wide=is_wide)
+            yield from _rights.rule_fault(rule, (*path, field, i), is_wide=is_wide)
     for i, role in enumerate(account.cluster_roles):
-        yield from granted.role_fault(role, (*path, "clusterRoles", i), is_wide=True)
+        yield from _rights.role_fault(role, (*path, "clusterRoles", i), is_wide=True)
     if account.cluster_rules or account.cluster_roles or server.sandbox:
-        yield from granted.label_faults(server.labels, ("metadata", "labels"))
+        yield from _rights.label_faults(server.labels, ("metadata", "labels"))
     for i, rights in enumerate(account.elsewhere):
         for j, rule in enumerate(rights.rules):
-            yield from granted.rule_fault(rule, (*path, "namespaces", i, "rules", j), is_wide=False)
+            yield from _rights.rule_fault(rule, (*path, "namespaces", i, "rules", j), is_wide=False)
         for j, role in enumerate(rights.cluster_roles):
-            yield from granted.role_fault(role, (*path, "namespaces", i, "clusterRoles", j), is_wide=False)
+            yield from _rights.role_fault(role, (*path, "namespaces", i, "clusterRoles", j), is_wide=False)
 
 
 def snippets(server: Server) -> Iterator[Fault]:
     if server.expose and server.expose.type == "Ingress":
-        yield from granted.snippet_faults(server.annotations, ("metadata", "annotations"))
-        yield from granted.snippet_faults(server.expose.annotations, ("spec", "expose", "annotations"))
+        yield from _rights.snippet_faults(server.annotations, ("metadata", "annotations"))
+        yield from _rights.snippet_faults(server.expose.annotations, ("spec", "expose", "annotations"))
 
 
 def published(server: Server) -> Iterator[Fault]:

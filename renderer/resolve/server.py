@@ -65,9 +65,9 @@ from renderer.resolve.cluster import (
 )
 
 if TYPE_CHECKING:
-    from renderer.resolve import package as packages
+    from renderer.resolve import package as _package
 else:
-    packages = later("renderer.resolve.package")  # 1 ms, which an image does without
+    _package = later("renderer.resolve.package")  # 1 ms, which an image does without
 
 #: Port of an egress host that names none: MCP servers talk HTTPS to the APIs they wrap.
 HTTPS = 443
@@ -99,7 +99,7 @@ def make_server(source: Source, data: dict[str, Any]) -> Server:
         kind_annotations=spec["annotations"],
         description=spec["description"],
         image=spec.get("image"),
-        package=packages.make_package(source, package) if package else None,
+        package=_package.make_package(source, package) if package else None,
         remote=remote,
         command=tuple(spec["command"]),
         args=tuple(spec["args"]),

@@ -30,8 +30,6 @@ _AGREED: dict[str, bool | None] = {"": None, "null": None, "true": True, "false"
 _OTHER_SPELLINGS: dict[str, bool | None] = {
     "~": None, "Null": None, "NULL": None, "True": True, "TRUE": True, "False": False, "FALSE": False,
 }  # fmt: skip
-_INTEGER = pattern(r"0|-?[1-9][0-9]*")
-_DECIMAL = pattern(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 _LONGEST_NUMBER = 64
 
@@ -63,10 +61,11 @@ def verdict(text: str) -> Verdict:
     if text in _AGREED:
         return _AGREED[text]
     if text[0] in _MAY_BE_NUMBER:
-        if _INTEGER.fullmatch(text):
+        if _is_integer(text):
             # Length first: Python refuses to convert thousands of digits, with an exception.
             return int(text) if len(text) <= 20 and _LOWEST <= int(text) <= _HIGHEST else DOUBTFUL
-        if _DECIMAL.fullmatch(text):
+        whole, _, fraction = text.partition(".")
+        if fraction.isascii() and fraction.isdigit() and (_is_integer(whole) or whole == "-0"):
             # Minus zero keeps its sign in some readers and loses it in others.
             number = float(text) if len(text) <= _LONGEST_NUMBER else -0.0
             return number if number or math.copysign(1, number) > 0 else DOUBTFUL
@@ -76,6 +75,12 @@ def verdict(text: str) -> Verdict:
         doubtful = _NUMBER.fullmatch(text.replace("_", "")) or any(p.fullmatch(text) for p in patterns)
         return DOUBTFUL if doubtful else text
     return DOUBTFUL if len(text) <= _LONGEST_WORD and text.casefold() in _WORDS else text
+
+
+def _is_integer(text: str) -> bool:
+    """Without a sign before 0, and without further zeros: so all readers take it."""
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and (digits[0] != "0" or text == "0")
 
 
 # The same scalars recur in every document; long ones do not, and would only fill the memory.
@@ -130,7 +135,7 @@ def _reading(text: str, shown: bool) -> tuple[str, str]:
 
 
 def _reading_of_number(text: str, shown: bool) -> tuple[str, str]:
-    if _INTEGER.fullmatch(text) and text != "-0":
+    if _is_integer(text):
         return "the number does not fit into 64 bits", ""
     number = _as_go_reads(text) if len(text) <= _LONGEST_NUMBER else None
     if number is None:

@@ -1,4 +1,5 @@
 import ast
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -486,14 +487,11 @@ def test_label_keys(key: Any, fine: Any) -> None:
     assert (key_error(key) == "") is fine
 
 
-def test_a_simple_name_has_every_form() -> None:
-    """As no form is asked then."""
+def test_usual_names_are_of_the_pattern_which_nobody_asks_then() -> None:
     every = [each for each in vars(grammars).values() if isinstance(each, grammars.Grammar)]
     assert len(every) >= 7
-    for name in ("a", "a1", "a-b", "mcp-server-1", "abcdefghij-1234"):
-        assert [each.words for each in every if not each.pattern.fullmatch(name) or len(name) > each.longest] == []
-        assert grammars._SIMPLE.fullmatch(name)
-    assert [
-        name for name in ("A", "1", "1a", "a-", "-a", "a.b", "a_b", "", "a\n") if grammars._SIMPLE.fullmatch(name)
-    ] == []
-    assert grammar_error(PORT_NAME, "a--b")
+    names = ["".join(name) for length in range(5) for name in itertools.product("aZ1-_./é\n", repeat=length)]
+    for each in every:
+        usual = [name for name in names if each.is_usual(name)]
+        assert [name for name in usual if not each.pattern.fullmatch(name)] == []
+        assert {"a", "a1", "a-1a"} <= {*usual}

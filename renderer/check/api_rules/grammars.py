@@ -50,18 +50,39 @@ def once_if_valid(judge: _Judge[_P]) -> _Judge[_P]:
     return faults_of
 
 
+_LOWER = "abcdefghijklmnopqrstuvwxyz0123456789-"
+_MIXED = f"{_LOWER}ABCDEFGHIJKLMNOPQRSTUVWXYZ_."
+
+
+def _is_simple(text: str) -> bool:
+    """A word of lower case letters and digits, or several with '-' between: of every grammar."""
+    return not text.strip(_LOWER) and text[:1].isalpha() and text[-1:] != "-" and "--" not in text
+
+
+def _is_dotted(text: str) -> bool:
+    return all(map(_is_simple, text.split(".")))
+
+
+def _is_mixed(text: str) -> bool:
+    return not text.strip(_MIXED) and text[:1].isalpha() and text[-1:].isalnum() and ".." not in text
+
+
 class Grammar:
     """A pattern, the maximum length, and the pattern in words.
 
-    Compared by identity, as a cheap cache key.
+    ``is_usual`` says of most texts that they are of it before the pattern is compiled. Compared by identity, as a cheap
+    cache key.
     """
 
-    __slots__ = ("longest", "pattern", "words")
+    __slots__ = ("is_usual", "longest", "pattern", "words")
 
-    def __init__(self, pattern: re.Pattern[str], longest: int, words: str) -> None:
+    def __init__(
+        self, pattern: re.Pattern[str], longest: int, words: str, is_usual: Callable[[str], bool] = _is_simple
+    ) -> None:
         self.pattern = pattern
         self.longest = longest
         self.words = words
+        self.is_usual = is_usual
 
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
@@ -70,7 +91,9 @@ _QUALIFIED = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _QUALIFIED_WORDS = "letters, digits, '-', '_' and '.', a letter or digit at both ends"
 
 DNS_LABEL = Grammar(pattern(_LABEL), 63, _LABEL_WORDS)
-DNS_SUBDOMAIN = Grammar(pattern(rf"{_LABEL}(?:\.{_LABEL})*"), 253, f"{_LABEL_WORDS}, in parts joined by '.'")
+DNS_SUBDOMAIN = Grammar(
+    pattern(rf"{_LABEL}(?:\.{_LABEL})*"), 253, f"{_LABEL_WORDS}, in parts joined by '.'", _is_dotted
+)
 SERVICE_NAME = Grammar(pattern(r"[a-z](?:[-a-z0-9]*[a-z0-9])?"), 63, f"{_LABEL_WORDS}, beginning with a letter")
 # Label values of the pods hold the name and a suffix of 11 characters.
 STATEFUL_SET_NAME = Grammar(DNS_LABEL.pattern, 52, _LABEL_WORDS)
@@ -80,16 +103,12 @@ PORT_NAME = Grammar(
     15,
     f"{_LABEL_WORDS}, at least one letter",
 )
-LABEL_VALUE = Grammar(pattern(rf"(?:{_QUALIFIED})?"), 63, _QUALIFIED_WORDS)
-QUALIFIED_NAME = Grammar(pattern(_QUALIFIED), 63, _QUALIFIED_WORDS)
-DATA_KEY = Grammar(pattern(r"(?!\.\.)(?!\.\Z)[-._a-zA-Z0-9]+"), 253, "letters, digits, '-', '_' and '.'")
+LABEL_VALUE = Grammar(pattern(rf"(?:{_QUALIFIED})?"), 63, _QUALIFIED_WORDS, _is_mixed)
+QUALIFIED_NAME = Grammar(pattern(_QUALIFIED), 63, _QUALIFIED_WORDS, _is_mixed)
+DATA_KEY = Grammar(pattern(r"(?!\.\.)(?!\.\Z)[-._a-zA-Z0-9]+"), 253, "letters, digits, '-', '_' and '.'", _is_mixed)
 ENV_NAME = Grammar(
-    pattern(r"[-._a-zA-Z][-._a-zA-Z0-9]*"), 32_768, "letters, digits, '-', '_' and '.', not a digit first"
+    pattern(r"[-._a-zA-Z][-._a-zA-Z0-9]*"), 32_768, "letters, digits, '-', '_' and '.', not a digit first", _is_mixed
 )
-
-
-#: Of all forms, where it is short enough: most names are, and so most forms need no pattern of their own.
-_SIMPLE = pattern(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 
 
 @lru_cache(maxsize=8192)
@@ -97,7 +116,7 @@ def grammar_error(grammar: Grammar, text: str) -> str:
     """The error as the rest of a sentence, or empty."""
     if len(text) > grammar.longest:
         return f"has {len(text)} characters, more than {grammar.longest}"
-    if (_SIMPLE.fullmatch(text) and "--" not in text) or grammar.pattern.fullmatch(text):
+    if grammar.is_usual(text) or grammar.pattern.fullmatch(text):
         return ""
     return f"must be of {grammar.words}" if text else "must not be empty"
 
