@@ -102,6 +102,12 @@ class Faults:
         with self._lock:
             return any(rule.fits(verb, resource, name, namespace) for rule in self._rules)
 
+    def refusal(self, verb: str, resource: str, name: str, namespace: str) -> Answer | None:
+        """The answer to such a request where it is that a right is missing, now and always."""
+        with self._lock:
+            rules = [rule for rule in self._rules if rule.fits(verb, resource, name, namespace)]
+        return rules[0].answer if all(rule.fault == "forbidden" and not rule.skip for rule in rules) else None
+
     @property
     def elsewhere(self) -> bool:
         """Whether requests outside of resources may meet one: /version and discovery."""

@@ -16,11 +16,14 @@ import pytest
 
 from renderer import command
 from renderer.command import Background, Done
+from renderer.doctor import kubernetes
 from renderer.orchestrators.kubernetes.client import Kubectl
 from tests.cluster.cluster import Cluster
 from tests.cluster.kinds import Json, Kind
 from tests.cluster.requests import APPLY, MERGE, Answer, Request
 
+#: Templates that print the names of keys.
+_KEYS = frozenset(kubernetes._KEYS.values())
 _VERSION = ("version", "--client", "--output=json")
 _VIEW = ("config", "view", "--minify", "--output=json")
 #: Options of a list, and what they are in a query.
@@ -35,8 +38,16 @@ class _Unknown(Exception):
     """Left to the real kubectl."""
 
 
-class _Missing(Exception):
+class _Refused(Exception):
+    """What kubectl prints where there is no such object, or no right to read it."""
+
+
+class _Missing(_Refused):
     """There is no such object."""
+
+
+class _Forbidden(_Refused):
+    """Whoever asks may not."""
 
 
 class _Forwarding(Background):
@@ -57,7 +68,8 @@ class _Forwarding(Background):
 def run(argv: Sequence[str], *, stdin: bytes = b"", **options: Any) -> Done:
     """Takes the place of ``command.run`` where kubectl asks a cluster of the tests, or applies, and all goes well.
 
-    Everything else is the real kubectl's: other changes, other refusals than that an object is missing, faults.
+    Everything else is the real kubectl's: other changes, faults, and refusals but that an object or the right to read
+    it is missing.
     test_quick.py compares the two.
     """
     where, arguments = _parts(argv)
@@ -69,8 +81,8 @@ def run(argv: Sequence[str], *, stdin: bytes = b"", **options: Any) -> Done:
     asked = len(cluster.requests) if cluster else 0
     try:
         return _answered(cluster, where, arguments, stdin)
-    except _Missing as missing:
-        return Done(1, "", f"Error from server (NotFound): {missing}\n")
+    except _Refused as refused:
+        return Done(1, "", _error(refused))
     except _Unknown:
         if cluster:
             del cluster.requests[asked:]
@@ -97,10 +109,17 @@ def take_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(defaults, "start", start)
 
 
+def _error(refused: _Refused) -> str:
+    reason = "NotFound" if isinstance(refused, _Missing) else "Forbidden"
+    return f"Error from server ({reason}): {refused}\n"
+
+
 def _parts(argv: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What kubectl is told in front of its command, and the command with what follows."""
+    """Where kubectl is to ask, and the command with what follows."""
     first = next((i for i, argument in enumerate(argv[1:], 1) if not argument.startswith("--")), 1)
-    return dict(argument.partition("=")[::2] for argument in argv[1:first]), tuple(argv[first:])
+    home = [argument for argument in argv[first:] if argument.startswith("--namespace=")]
+    where = dict(argument.partition("=")[::2] for argument in (*argv[1:first], *home))
+    return where, tuple(argument for argument in argv[first:] if argument not in home)
 
 
 @cache
@@ -134,7 +153,7 @@ def _answered(cluster: Cluster | None, where: Mapping[str, str], arguments: tupl
             return _printed(_asked(cluster, "GET", raw.removeprefix("--raw=")))
         case ["get", "--ignore-not-found", "--output=json", "--filename=-"]:
             return _of_each(cluster, where.get("--namespace", ""), json.loads(stdin)["items"])
-        case ["get", resources, *options] if not {*_OUTPUTS}.isdisjoint(options):
+        case ["get", resources, *options] if not {*_OUTPUTS, *_KEYS}.isdisjoint(options):
             return _got(cluster, where.get("--namespace", ""), resources, options)
         case ["logs", pod, *options]:
             return _logs(cluster, where.get("--namespace", ""), pod, options)
@@ -159,12 +178,13 @@ def _sent(cluster: Cluster, namespace: str, arguments: tuple[str, ...], stdin: b
     raise _Unknown
 
 
-#: What the real kubectl printed of a cluster of the same version with the same kinds.
+#: What the real kubectl printed: of versions for each version of a cluster, of kinds for each set of kinds.
 _RECORDED: dict[tuple[tuple[str, ...], str, frozenset[Kind]], Done] = {}
 
 
 def _recorded(cluster: Cluster, where: Mapping[str, str], arguments: tuple[str, ...]) -> Done:
-    key = (arguments, cluster.version, frozenset(cluster.kinds))
+    of_version = arguments[0] == "version"
+    key = (arguments, cluster.version if of_version else "", frozenset(() if of_version else cluster.kinds))
     if key not in _RECORDED:
         options = [f"{name}={value}" for name, value in where.items()]
         _RECORDED[key] = command.run(["kubectl", *options, *arguments], seconds=60)
@@ -178,6 +198,8 @@ def _asked(cluster: Cluster, method: str, target: str, body: bytes = b"", media_
     data: Json = json.loads(answer.body) if isinstance(answer.body, bytes) else {}
     if answer.status == 404 and data.get("details", {}).get("name"):
         raise _Missing(data["message"])
+    if answer.status == 403 and method == "GET":
+        raise _Forbidden(data["message"])
     if answer.status >= 300 or not data:
         raise _Unknown
     return data
@@ -185,19 +207,30 @@ def _asked(cluster: Cluster, method: str, target: str, body: bytes = b"", media_
 
 def _answer(cluster: Cluster, request: Request) -> Answer:
     cluster.requests.append(request)
-    if cluster.faults.may_meet(*cluster.named(request)):
+    if not cluster.faults.may_meet(*cluster.named(request)):
+        return cluster.answer(request)
+    refusal = cluster.faults.refusal(*cluster.named(request)) if request.method == "GET" else None
+    if refusal is None:
         raise _Unknown
-    return cluster.answer(request)
+    return refusal
 
 
 def _object(cluster: Cluster, kind: Kind, name: str, namespace: str) -> Json | None:
-    """None where it is missing; kubectl then asks whether its namespace is there."""
+    """None where it is missing."""
+    try:
+        return _read(cluster, kind, name, namespace)
+    except _Missing:
+        return None
+
+
+def _read(cluster: Cluster, kind: Kind, name: str, namespace: str) -> Json:
+    """Where it is missing, kubectl asks whether its namespace is there."""
     try:
         return _asked(cluster, "GET", f"{_path(kind, namespace)}/{name}")
     except _Missing:
         if kind.namespaced:
-            _object(cluster, _kind(cluster, "namespaces"), namespace, "")
-        return None
+            _read(cluster, _kind(cluster, "namespaces"), namespace, "")
+        raise
 
 
 def _of_each(cluster: Cluster, namespace: str, items: list[Json]) -> Done:
@@ -308,7 +341,7 @@ def _forwarding(where: Mapping[str, str], arguments: tuple[str, ...]) -> _Forwar
         backend = cluster.backends.get((name, number)) or cluster.backends["*", number]
         if cluster.faults.may_meet(*cluster.named(request)):
             raise _Unknown
-    except (_Missing, _Unknown, LookupError, ValueError):
+    except (_Refused, _Unknown, LookupError, ValueError):
         del cluster.requests[asked:]
         return None
     cluster.requests.append(request)
@@ -329,28 +362,52 @@ def _patched(cluster: Cluster, kind: Kind, item: Json, namespace: str, query: st
 
 
 def _got(cluster: Cluster, namespace: str, resources: str, options: list[str]) -> Done:
-    query = "".join(f"&{_QUERY[name]}={quote(value)}" for name, value in _selectors(options))
     if "/" in resources:
-        resource, _, name = resources.partition("/")
-        kind = _kind(cluster, resource)
-        if not kind.namespaced and "--ignore-not-found" not in options:
-            stored: Json | None = _asked(cluster, "GET", f"{_path(kind, '')}/{name}")
-        else:
-            stored = _object(cluster, kind, name, namespace)
-        if stored is None and "--ignore-not-found" not in options:
-            raise _Unknown
-        if stored is None:
-            return Done(0, "", "")
-        return _names([kind], [stored]) if "--output=name" in options else _printed(_stripped(stored, options))
+        return _got_one(cluster, namespace, resources, options)
+    query = "".join(f"&{_QUERY[name]}={quote(value)}" for name, value in _selectors(options))
     home = "" if "--all-namespaces" in options else namespace
     kinds = [_kind(cluster, resource) for resource in resources.split(",")]
-    lists = [_asked(cluster, "GET", f"{_path(kind, home)}?limit=500{query}") for kind in kinds]
-    if any(each["metadata"].get("continue") for each in lists):
+    items: list[tuple[Kind, Json]] = []
+    refused: list[_Refused] = []
+    for kind in kinds:
+        try:
+            part = _asked(cluster, "GET", f"{_path(kind, home)}?limit=500{query}")
+        except _Forbidden as forbidden:
+            refused.append(forbidden)
+            continue
+        if part["metadata"].get("continue"):
+            raise _Unknown
+        items += [(kind, item) for item in part["items"]]
+    if len(refused) > 1:
         raise _Unknown
     if "--output=name" in options:
-        pairs = [(kind, item) for kind, each in zip(kinds, lists, strict=True) for item in each["items"]]
-        return _names([kind for kind, _ in pairs], [item for _, item in pairs])
-    return _list([item for each in lists for item in each["items"]], options)
+        done = _names([kind for kind, _ in items], [item for _, item in items])
+    else:
+        done = _list([item for _, item in items], options)
+    return done._replace(code=len(refused), err="".join(map(_error, refused)))
+
+
+def _got_one(cluster: Cluster, namespace: str, resource: str, options: list[str]) -> Done:
+    if options[0] not in _KEYS and [*_selectors(options)]:
+        raise _Unknown
+    plural, _, name = resource.partition("/")
+    kind = _kind(cluster, plural)
+    try:
+        stored = _read(cluster, kind, name, namespace)
+    except _Missing:
+        if "--ignore-not-found" in options:
+            return Done(0, "", "")
+        raise
+    if options[0] in _KEYS:
+        return _keys(stored, options[0])
+    return _names([kind], [stored]) if "--output=name" in options else _printed(_stripped(stored, options))
+
+
+def _keys(data: Json, output: str) -> Done:
+    """The names of the keys, for Secrets after their type."""
+    keys = [key for field in ("data", "binaryData") if f".{field}" in output for key in sorted(data.get(field, ()))]
+    out = "\n".join([data["type"] if ".type" in output else "", *keys])
+    return Done(0, out, "", out.encode())
 
 
 def _list(items: list[Json], options: list[str]) -> Done:

@@ -12,6 +12,7 @@ import pytest
 
 from renderer import command
 from renderer.command import Done
+from renderer.doctor.kubernetes import _KEYS as KEYS
 from tests.cluster import Cluster, quick
 from tests.cluster.fixtures import environment
 from tests.cluster.requests import target
@@ -104,6 +105,12 @@ def without_process(*arguments: Any, **options: Any) -> Done:
         ["get", "namespaces/mcpctl", "--output=name"],
         ["get", "namespaces/none", "--output=name"],
         ["get", "namespaces/none", "--output=json"],
+        ["get", "secrets/none", "--output=json"],
+        ["get", "secrets/none", "--namespace=none", "--output=name"],
+        ["get", "secrets", "--namespace=none", "--output=name"],
+        ["get", "secrets/token", KEYS["Secret"]],
+        ["get", "configmaps/settings", KEYS["ConfigMap"]],
+        ["get", "secrets/none", KEYS["Secret"]],
         ["get", "secrets", "--chunk-size=500", "--output=json"],
         ["logs", "web", "--container=c", "--tail=2", "--limit-bytes=4096"],
         ["logs", "web", "--container=c", "--limit-bytes=5"],
@@ -128,7 +135,7 @@ def test_both_print_and_ask_the_same(
     monkeypatch.setattr(command, "run", without_process)
     start = len(cluster.requests)
     done = quick.run(argv, stdin=stdin, seconds=60)
-    read = json.loads if arguments[0] != "logs" and "--output=name" not in arguments else str
+    read = json.loads if "--output=json" in arguments or "--raw" in arguments[1] else str
     assert (done.code, done.err, read(done.out or "0")) == (real.code, real.err, read(real.out or "0"))
     assert asked(cluster, start) == theirs
 
@@ -240,7 +247,6 @@ def test_a_delete(cluster: Cluster, where: list[str], monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["get", "secrets/none", "--output=json"],
         ["get", "widgets", "--output=json"],
         ["get", "--raw=/api/v1/widgets"],
         ["delete", "secrets/token"],
@@ -284,12 +290,46 @@ def test_with_a_fault_that_it_cannot_meet_a_call_takes_no_process(
         argv[1] = f"--kubeconfig={faulty.write_kubeconfig(Path(argv[1].partition('=')[2]))}"
         faulty.faults.add("forbidden", verb="apply", resource="secrets")
         faulty.faults.add("forbidden", verb="list", resource="pods", skip=1)
+        faulty.faults.add("forbidden", verb="list", resource="services")
+        faulty.faults.add("broken", verb="list", resource="services")
         assert quick.run(argv, seconds=60).code == 0
         start = len(faulty.requests)
-        assert quick.run([*argv[:-2], "secrets,pods", "--output=json"], seconds=60) is real
+        for resources in ("secrets,pods", "services"):
+            assert quick.run([*argv[:-2], resources, "--output=json"], seconds=60) is real
         assert len(faulty.requests) == start
         faulty.faults.add("garbled", resource="/api*")
         assert quick.run(argv, seconds=60) is real
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["get", "secrets/token", KEYS["Secret"]],
+        ["get", "secrets/token", "--output=name"],
+        ["get", "secrets", "--output=json"],
+        ["get", "secrets,namespaces", "--output=name"],
+        ["get", "secrets,namespaces", "--output=json"],
+        ["get", "secrets", "--all-namespaces", "--ignore-not-found", "--output=json"],
+        ["get", "--ignore-not-found", "--output=json", "--filename=-"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_a_right_that_is_missing_takes_no_process(
+    where: list[str], arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Cluster() as closed:
+        closed.faults.add("forbidden", verb="[gl]*", resource="secrets")
+        argv = [*where, *arguments]
+        argv[1] = f"--kubeconfig={closed.write_kubeconfig(Path(argv[1].partition('=')[2]))}"
+        stdin = json.dumps({"apiVersion": "v1", "kind": "List", "items": ITEMS[:1]}).encode()
+        real = command.run(argv, stdin=stdin, seconds=60)
+        theirs = asked(closed, 0)
+        monkeypatch.setattr(command, "run", without_process)
+        start = len(closed.requests)
+        done = quick.run(argv, stdin=stdin, seconds=60)
+        read = json.loads if "--output=json" in arguments else str
+        assert (done.code, done.err, read(done.out or "0")) == (real.code, real.err, read(real.out or "0"))
+        assert asked(closed, start) == theirs
 
 
 @pytest.mark.parametrize("port", ["mcp", "8080"])

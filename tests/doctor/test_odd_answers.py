@@ -15,7 +15,7 @@ from renderer.doctor.checks import Result
 from renderer.orchestrators.contract import DockerConfig, KubernetesConfig, OrchestratorConfig
 from renderer.orchestrators.docker.client import Client
 from renderer.orchestrators.kubernetes.client import Kubectl
-from tests.cluster import Cluster
+from tests.cluster import Cluster, quick
 from tests.cluster.fixtures import environment
 from tests.doctor.conftest import SPEC, planned
 from tests.orchestrators.kubernetes.test_odd_answers import survive
@@ -43,7 +43,7 @@ def test_no_answer_of_a_cluster_is_a_defect(
         assert all(isinstance(check.result, Result) for check in diagnose(given, sick))
 
     def recorded(argv: list[str], **options: Any) -> Done:
-        answers[tuple(argv)] = done = command.run(argv, **options)
+        answers[tuple(argv)] = done = quick.run(argv, **options)
         return done
 
     look(recorded)
