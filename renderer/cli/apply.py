@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
@@ -39,15 +39,20 @@ from renderer.cli.runtime import (
 from renderer.cli.streams import emit, print_report
 from renderer.cli.tables import show
 from renderer.errors import Exit, McpctlError, Problem, exit_code
+from renderer.later import later
 from renderer.model import Rendered
 from renderer.orchestrators import create_orchestrator
 from renderer.orchestrators.contract import Applied, ApplyOptions, InstanceFilters, InstanceStatus, Orchestrator
 from renderer.orchestrators.instances import change_line, changes_as_data, failure_text, tally
-from renderer.pipeline import Run
 from renderer.registry import target
 from renderer.report import Report, as_data
 from renderer.settings import Settings
-from renderer.tree import kept, namespaces_in, read_tree
+
+if TYPE_CHECKING:
+    from renderer import tree as _tree
+    from renderer.pipeline import Run
+else:
+    _tree = later("renderer.tree")  # 30 ms, which only --tree needs
 
 DryRun = Literal["none", "client", "server"]
 
@@ -221,14 +226,14 @@ def _of_tree(
 ) -> tuple[Plan, Settings]:
     if more["environments"]:
         raise click.UsageError("--environment is for specs: with --tree, name the folder of the environment")
-    files = kept(folder, create_orchestrator(settings.config).target, options_for(settings, more))
+    files = _tree.kept(folder, create_orchestrator(settings.config).target, options_for(settings, more))
     provider_has_a_cluster({files.target})
     if files.record:
         settings = follow(settings, files.target, files.options.namespace, files.record)
-    tree = read_tree(files, target(files.target), more["levels"])
+    tree = _tree.read_tree(files, target(files.target), more["levels"])
     env_files = {**tree.env_files, **env_files}
     # A tree of another namespace altogether is applied with that one alone.
-    home, others = settings.config.kubernetes.namespace, namespaces_in(files.texts)
+    home, others = settings.config.kubernetes.namespace, _tree.namespaces_in(files.texts)
     besides = tuple(name for name in others if name != home) if files.record or home in others else ()
     plan = Plan(tree.documents, tree.problems, tree.servers, None, {}, env_files, str(files.folder), besides)
     return plan, settings

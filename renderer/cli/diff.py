@@ -6,11 +6,10 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderer import pipeline
 from renderer.cli.options import (
     FOLDER,
     format_option,
@@ -25,18 +24,24 @@ from renderer.cli.options import (
 )
 from renderer.cli.runs import environment_option, rendered, run_alone, runs_of, templates_option, with_templates
 from renderer.cli.streams import colored, emit, print_report, working
-from renderer.diff import git
-from renderer.diff.compare import at_base, compare, with_matrix
-from renderer.diff.markdown import as_markdown
-from renderer.diff.text import as_json, as_text, different
 from renderer.errors import Exit, UsageMistake, exit_code
-from renderer.layout import Elsewhere
-from renderer.policy import Levels
+from renderer.later import later
 from renderer.project import same_paths
 from renderer.report import Report
 
-#: By the name of ``--format``.
-FORMATS = {"json": as_json, "markdown": as_markdown, "text": as_text}
+if TYPE_CHECKING:
+    from renderer import layout, pipeline
+    from renderer.diff import compare, git, markdown
+    from renderer.diff import text as _text
+    from renderer.policy import Levels
+else:
+    pipeline = later("renderer.pipeline")  # 80 ms, which help does not need
+    layout = later("renderer.layout")  # 2 ms, as well
+    compare = later("renderer.diff.compare")  # 10 ms, as well
+    git = later("renderer.diff.git")  # 5 ms, which only --base needs
+    markdown = later("renderer.diff.markdown")  # 5 ms, which few runs need
+    _text = later("renderer.diff.text")  # 25 ms, as well
+
 #: Of a line by its beginning.
 _COLORS = ((r"(?! )", 1), (r"    \+ ", 32), (r"    - ", 31), (r"    @ ", 36))
 
@@ -70,7 +75,9 @@ Examples:
     is_flag=True,
     help="Also list the fields that differ between environments, as a table.",
 )
-@format_option(FORMATS, "Format: text for a terminal, markdown for a pull request, json for programs.")
+@format_option(
+    ("json", "markdown", "text"), "Format: text for a terminal, markdown for a pull request, json for programs."
+)
 @target_option
 @target_options
 @environment_option
@@ -113,21 +120,24 @@ def diff(
     if code := exit_code(problems):
         print_report(Report("diff", problems, {}), "text", quiet=quiet, stdout=False)
         return code
-    base_specs = at_base(revision, paths, runs, out, known) if revision else None
+    base_specs = compare.at_base(revision, paths, runs, out, known) if revision else None
     root = Path(known.file).parent if known and known.out and same_paths([os.fspath(out)], [known.out]) else None
     # As in render: a part of the input covers nothing else, and what other specs describe is not removed.
     in_project = known is not None and bool(known.specs)
     part = "-" in paths or (known is not None and in_project and not same_paths(paths, known.paths))
-    elsewhere = None if in_project or part else Elsewhere(out, paths)
+    elsewhere = None if in_project or part else layout.Elsewhere(out, paths)
 
     def is_left(*document: Any) -> bool:
         return part or bool(elsewhere and elsewhere.file(*document))
 
     with working(f"comparing with {out}"):
-        comparison = compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
-    text = FORMATS[style](with_matrix(comparison, runs) if matrix else comparison)
+        comparison = compare.compare(runs, outputs, out, base_specs, every=not environments, root=root, is_left=is_left)
+    if matrix:
+        comparison = compare.with_matrix(comparison, runs)
+    as_text = {"json": _text.as_json, "text": _text.as_text}.get(style) or markdown.as_markdown
+    text = as_text(comparison)
     # New lines green, removed ones red, paths cyan, headlines bold, as in git.
     for start, color in _COLORS if style == "text" and colored(sys.stdout) else ():
         text = re.sub(rf"^{start}.+$", f"\x1b[{color}m\\g<0>\x1b[0m", text, flags=re.MULTILINE)
     emit(text)
-    return Exit.DIFFERENT if different(comparison) else Exit.FINE
+    return Exit.DIFFERENT if _text.different(comparison) else Exit.FINE

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from renderer import explain as explaining
-from renderer import pipeline
 from renderer.cli.options import project, quiet_option, render_options, text_or_json
 from renderer.cli.runs import (
     choose,
@@ -21,14 +20,23 @@ from renderer.cli.runs import (
     with_templates,
 )
 from renderer.cli.streams import emit, print_report, specs_in
-from renderer.environment import name_of
 from renderer.errors import DocumentPath, Exit, Problem, UsageMistake, errors_in, excerpt, exit_code
+from renderer.later import later
 from renderer.model import Source
-from renderer.pipeline import Inputs, Run
-from renderer.provenance import explain_line, line_as_json, line_as_text
 from renderer.registry import TARGETS, target
 from renderer.report import Report
 from renderer.wording import suggestion
+
+if TYPE_CHECKING:
+    from renderer import explain as _explain
+    from renderer import pipeline, provenance
+    from renderer.environment import selectors
+    from renderer.pipeline import Inputs, Run
+else:
+    pipeline = later("renderer.pipeline")  # 80 ms, which help does not need
+    _explain = later("renderer.explain")  # 3 ms, as well
+    provenance = later("renderer.provenance")  # 10 ms, which only a line of a file needs
+    selectors = later("renderer.environment.selectors")  # 3 ms, as well
 
 #: A line of a file; no name of a server has a slash or a colon.
 _LINE = re.compile(r"(.*[./].*):([0-9]{1,9})")
@@ -81,7 +89,7 @@ def explain(
     known = None if paths else project()
     paths = paths or (known.paths if known and known.specs else (".",))
     inputs = pipeline.read_inputs(paths, specs_in(paths))
-    name, path = ("", ()) if line else explaining.split(field)
+    name, path = ("", ()) if line else _explain.split(field)
     if errors_in(inputs.problems):  # a faulty environment cannot be chosen: first what is wrong with it
         _tell(inputs.problems, quiet)
         return exit_code(inputs.problems)
@@ -100,10 +108,10 @@ def explain(
         servers = {run: [s for s in several if name in ("all", s.name)] for run, several in every.items()}
         if name != "all":
             _source(inputs, name)
-        rows = explaining.differences(wanted, servers, path)
+        rows = _explain.differences(wanted, servers, path)
         names = [environment.name for environment in wanted]
         rows = [row for row in rows if name == "all" or row.server]
-        emit(explaining.matrix(names, rows) if style == "text" else explaining.matrix_json(names, rows))
+        emit(_explain.matrix(names, rows) if style == "text" else _explain.matrix_json(names, rows))
     elif not code:
         emit(_explained(_source(inputs, name), path, runs, style))
     _tell(problems, quiet)
@@ -115,26 +123,27 @@ def _line(file: str, number: int, runs: Sequence[Run], style: str) -> str:
         runs = [runs[0]._replace(target=name) for name in TARGETS]
     there = [run for run in runs if not run.name or run.name in Path(file).parts] or runs
     outputs = [pipeline.render_run(run, target(run.target)) for run in there]
-    line = explain_line(file, number, there, outputs)
-    return line_as_text(file, number, line) if style == "text" else line_as_json(file, number, line)
+    line = provenance.explain_line(file, number, there, outputs)
+    as_text = provenance.line_as_text if style == "text" else provenance.line_as_json
+    return as_text(file, number, line)
 
 
 def _explained(source: Source, path: DocumentPath, runs: Sequence[Run], style: str) -> str:
-    name = name_of(source)
+    name = selectors.name_of(source)
     explained = [
-        (run.name, explaining.explain(source, path, run.environment))
+        (run.name, _explain.explain(source, path, run.environment))
         for run in runs
         if any(server.name == name for server in (*run.specs.servers, *run.specs.remotes))
     ]
     if not explained:
         where = "to this environment" if len(runs) == 1 else "to any of the environments"
         raise UsageMistake(f"the server {name} does not belong {where}: see spec.servers")
-    return explaining.as_text(explained) if style == "text" else explaining.as_json(name, explained)
+    return _explain.as_text(explained) if style == "text" else _explain.as_json(name, explained)
 
 
 def _source(inputs: Inputs, name: str) -> Source:
     """UsageMistake for an unknown server."""
-    known = {name_of(source): source for source in inputs.sources}
+    known = {selectors.name_of(source): source for source in inputs.sources}
     if name not in known:
         near = suggestion(name, known) or f"; there is: {', '.join(sorted(known)) or 'none'}"
         raise UsageMistake(f"no server is called '{excerpt(name)}'{near}")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from renderer import pipeline
 from renderer.cli.options import provider_has_a_cluster, render_options
 from renderer.cli.runs import run_alone, runs_of
 from renderer.errors import UsageMistake, excerpt
+from renderer.later import later
 from renderer.model import Options
 from renderer.orchestrators import ORCHESTRATORS, create_orchestrator
-from renderer.pipeline import Run
-from renderer.policy import Levels
 from renderer.settings import Rank, Settings, Value
+
+if TYPE_CHECKING:
+    from renderer import pipeline
+    from renderer.pipeline import Run
+    from renderer.policy import Levels
+else:
+    pipeline = later("renderer.pipeline")  # 80 ms, which help does not need
 
 _TYPE, _NAMESPACE = "orchestrator.type", "orchestrator.kubernetes.namespace"
 

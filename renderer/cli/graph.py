@@ -17,21 +17,21 @@ from renderer.cli.options import (
 from renderer.cli.runs import environment_option, problems_of_specs, run_alone, runs_of
 from renderer.cli.streams import emit, print_report, say
 from renderer.errors import errors_in, exit_code
-from renderer.graph import graph_of
-from renderer.graph.mermaid import as_mermaid, too_large
-from renderer.graph.svg import as_svg
-from renderer.graph.text import as_json, as_text
 from renderer.later import later
-from renderer.policy import Levels
 from renderer.report import Report
 
 if TYPE_CHECKING:
+    from renderer import graph as _graph
     from renderer.diff import patched
+    from renderer.graph import mermaid, svg
+    from renderer.graph import text as _text
+    from renderer.policy import Levels
 else:
-    patched = later("renderer.diff.patched")  # 20 ms, which help does not need
-
-#: By the name of ``--format``.
-FORMATS = {"json": as_json, "mermaid": as_mermaid, "svg": as_svg, "text": as_text}
+    _graph = later("renderer.graph")  # 20 ms, which help does not need
+    patched = later("renderer.diff.patched")  # 20 ms, as well
+    mermaid = later("renderer.graph.mermaid")  # 3 ms: a run needs one form
+    svg = later("renderer.graph.svg")  # 3 ms
+    _text = later("renderer.graph.text")  # 2 ms
 
 
 @click.command(
@@ -46,7 +46,8 @@ Examples:
 )
 @paths_argument
 @format_option(
-    FORMATS, "Format: text for a terminal, mermaid for Markdown on a code host, svg for a page, json for programs."
+    ("json", "mermaid", "svg", "text"),
+    "Format: text for a terminal, mermaid for Markdown on a code host, svg for a page, json for programs.",
 )
 @target_option
 @target_options
@@ -71,8 +72,9 @@ def graph(
     if code := exit_code(problems):
         print_report(Report("graph", errors_in(problems), {}), "text", quiet=False, stdout=False)
         return code
-    text = FORMATS[style]([graph_of(run, patched.effects_of_patches(run)) for run in runs])
-    if style == "mermaid" and (why := too_large(text)):
+    forms = {"json": _text.as_json, "mermaid": mermaid.as_mermaid, "svg": svg.as_svg, "text": _text.as_text}
+    text = forms[style]([_graph.graph_of(run, patched.effects_of_patches(run)) for run in runs])
+    if style == "mermaid" and (why := mermaid.too_large(text)):
         say(f"mcpctl: {why}\n")
     emit(text)
     return 0

@@ -5,25 +5,34 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from renderer.cli.editor import folder_of, schema_of, write_schemas
-from renderer.cli.import_comparison import Compared, compared
-from renderer.cli.import_comparison import as_data as comparison_data
-from renderer.cli.import_comparison import as_text as comparison_text
 from renderer.cli.options import quiet_option, text_or_json
 from renderer.cli.outcomes import facts, field_text
 from renderer.cli.streams import as_stream, emit, emit_data, progress, say, specs_in
 from renderer.errors import Exit, Problem, Severity, UsageMistake, excerpt
-from renderer.importers.bulk import State, Written, definitions_in, distinctly_named, no_longer_defined, store
-from renderer.importers.draft import Choices, Draft, Outcome
-from renderer.importers.formats import FORMATS, batches, load_foreign, recognise
-from renderer.importers.spec_file import text_of
-from renderer.importers.validation import adjusted
-from renderer.load import SUFFIXES
+from renderer.later import later
 from renderer.report import LONGEST, Report, as_text
+
+if TYPE_CHECKING:
+    from renderer import load
+    from renderer.cli import import_comparison
+    from renderer.cli.import_comparison import Compared
+    from renderer.importers import bulk, formats, spec_file, validation
+    from renderer.importers import draft as _draft
+    from renderer.importers.bulk import Written
+    from renderer.importers.draft import Choices, Draft
+else:
+    load = later("renderer.load")  # 6 ms, which help does not need
+    import_comparison = later("renderer.cli.import_comparison")  # 30 ms, which only --compare needs
+    bulk = later("renderer.importers.bulk")  # 2 ms, which help does not need
+    _draft = later("renderer.importers.draft")  # 4 ms, as well
+    formats = later("renderer.importers.formats")  # 60 ms, as well
+    spec_file = later("renderer.importers.spec_file")  # 2 ms, as well
+    validation = later("renderer.importers.validation")  # 2 ms, as well
 
 
 class Result(NamedTuple):
@@ -88,7 +97,7 @@ def import_(
     """
     target = None if out in (None, "-") else Path(str(out))
     _refuse_misuse(files, folder, target)
-    result = _import(files, folder, target, Choices(package, remote, offline), force, compare)
+    result = _import(files, folder, target, _draft.Choices(package, remote, offline), force, compare)
     if style == "json":
         emit_data(_as_data(result))
     elif folder is not None:
@@ -96,9 +105,9 @@ def import_(
     else:
         say(_as_text(result, quiet))
         if compare:
-            emit(comparison_text(result.comparisons))
+            emit(import_comparison.as_text(result.comparisons))
         elif target is None and (sound := [draft for draft in result.drafts if not draft.problems]):
-            emit(as_stream([text_of(draft) for draft in sound]))
+            emit(as_stream([spec_file.text_of(draft) for draft in sound]))
     refused = any(problem.severity is Severity.ERROR for problem in result.problems)
     lossy = strict and any(draft.losses for draft in result.drafts)
     return Exit.INPUT_INVALID if refused or lossy else Exit.FINE
@@ -111,7 +120,7 @@ def _refuse_misuse(files: Sequence[str], folder: str | None, target: Path | None
         raise UsageMistake(f"{folder}: no such folder")
     if folder is not None and target is None:
         raise click.UsageError("--all needs --out DIR: a folder for the specs")
-    if target is not None and target.suffix in SUFFIXES and not target.is_dir():
+    if target is not None and target.suffix in load.SUFFIXES and not target.is_dir():
         raise UsageMistake(f"--out {target}: name a folder, where each spec is NAME.yaml; for one file: > {target}")
     folders = [file for file in files if file != "-" and Path(file).is_dir()]
     if folders:
@@ -121,29 +130,30 @@ def _refuse_misuse(files: Sequence[str], folder: str | None, target: Path | None
 def _import(
     files: Sequence[str], folder: str | None, target: Path | None, choices: Choices, force: bool, compare: bool
 ) -> Result:
-    paths = files if folder is None else definitions_in(folder)
-    sources, problems = load_foreign(paths, specs_in(paths))
-    by_format, unrecognised = recognise(sources)
+    paths = files if folder is None else bulk.definitions_in(folder)
+    sources, problems = formats.load_foreign(paths, specs_in(paths))
+    by_format, unrecognised = formats.recognise(sources)
     if folder is not None:  # a folder has other files too
         unrecognised = [problem._replace(severity=Severity.WARNING) for problem in unrecognised]
-    read = progress("reading definitions", batches(by_format))
+    read = progress("reading definitions", formats.batches(by_format))
     drafts = [draft for form, batch in read for draft in form.read(batch, choices)]
-    drafts = [adjusted(draft) for draft in progress("trying specs", distinctly_named(drafts, folder or ""))]
+    named = bulk.distinctly_named(drafts, folder or "")
+    drafts = [validation.adjusted(draft) for draft in progress("trying specs", named)]
     sound = [draft for draft in drafts if not draft.problems]
     written = []
     if target:
         spec = str(target / "spec.yaml")
-        written = store(sound, target, force, schema_of(spec, "mcpserver", folder_of(spec)))
+        written = bulk.store(sound, target, force, schema_of(spec, "mcpserver", folder_of(spec)))
         if written:  # the schema that their first lines name for editors
             write_schemas(folder_of(spec), ["mcpserver"])
     refused = [problem for draft in drafts for problem in draft.problems]
-    undefined = no_longer_defined(drafts, target) if folder is not None and target else []
-    comparisons = list(filter(None, (compared(draft, sources) for draft in sound))) if compare else []
+    undefined = bulk.no_longer_defined(drafts, target) if folder is not None and target else []
+    comparisons = list(filter(None, (import_comparison.compared(draft, sources) for draft in sound))) if compare else []
     return Result(drafts, written, [*problems, *unrecognised, *refused], undefined, comparisons)
 
 
 def _as_text(result: Result, quiet: bool) -> str:
-    about = {form.name: form.about for form in FORMATS}
+    about = {form.name: form.about for form in formats.FORMATS}
     files = {id(each.draft): each for each in result.written}
     lines: list[str] = []
     for draft in () if quiet else result.drafts:
@@ -152,9 +162,9 @@ def _as_text(result: Result, quiet: bool) -> str:
         lines.append(f"{draft.place.file}: {about[draft.format]} {draft.original} -> {end}")
         for entry in sorted(draft.entries, key=lambda entry: entry.place):
             line = f"line {entry.place.line}" if entry.place.file == draft.place.file else str(entry.place)
-            place = "" if entry.outcome is Outcome.DEFAULTED else f"{line}: "
+            place = "" if entry.outcome is _draft.Outcome.DEFAULTED else f"{line}: "
             lines.append(f"  {place}{entry.outcome}{' (harmless)' * entry.harmless}: {field_text(entry)}")
-        counts = [f"{len(draft.of(outcome))} {outcome}" for outcome in Outcome if draft.of(outcome)]
+        counts = [f"{len(draft.of(outcome))} {outcome}" for outcome in _draft.Outcome if draft.of(outcome)]
         lines.append(f"{draft.name}: {', '.join(counts)}")
     return "".join(f"{excerpt(line, LONGEST)}\n" for line in lines) + _problems(result, quiet)
 
@@ -163,24 +173,25 @@ def _problems(result: Result, quiet: bool) -> str:
     return as_text(Report("import", result.problems, {}), quiet=quiet) if result.problems else ""
 
 
+#: By :class:`bulk.State`.
 _WORDS = {
-    State.NEW: "written",
-    State.UNCHANGED: "unchanged",
-    State.UPDATED: "updated",
-    State.EDITED: "kept: it was edited by hand; replace it with --force",
-    State.FOREIGN: "kept: no import wrote it; replace it with --force",
+    "new": "written",
+    "unchanged": "unchanged",
+    "updated": "updated",
+    "edited": "kept: it was edited by hand; replace it with --force",
+    "foreign": "kept: no import wrote it; replace it with --force",
 }
-_COLUMNS = ("definitions", *State, "refused", "with losses")
+_COLUMNS = ("definitions", *_WORDS, "refused", "with losses")
 
 
 def _as_table(result: Result, quiet: bool) -> str:
-    counts: dict[str, Counter[str]] = {form.name: Counter() for form in FORMATS}
+    counts: dict[str, Counter[str]] = {form.name: Counter() for form in formats.FORMATS}
     for draft in result.drafts:
         counts[draft.format] += Counter({"definitions": 1, "refused": bool(draft.problems)})
         counts[draft.format] += Counter({"with losses": bool(draft.losses and not draft.problems)})
     for each in result.written:
         counts[each.draft.format][each.state] += 1
-    left = [each for each in result.written if each.state in (State.EDITED, State.FOREIGN)]
+    left = [each for each in result.written if each.state in (bulk.State.EDITED, bulk.State.FOREIGN)]
     lines = [f"{each.path}: {_WORDS[each.state]}" for each in left]
     undefined = "its definition no longer exists; remove the file if it is not needed"
     lines += [f"{path}: {undefined}" for path in result.undefined]
@@ -200,7 +211,7 @@ def _as_data(result: Result) -> dict[str, object]:
     return {
         "command": "import",
         "definitions": [_definition(draft, files.get(id(draft))) for draft in result.drafts],
-        **({"comparisons": comparison_data(result.comparisons)} if result.comparisons else {}),
+        **({"comparisons": import_comparison.as_data(result.comparisons)} if result.comparisons else {}),
         "noLongerDefined": [str(path) for path in result.undefined],
         "problems": [
             {
@@ -218,7 +229,7 @@ def _as_data(result: Result) -> dict[str, object]:
 
 def _definition(draft: Draft, written: Written | None) -> dict[str, object]:
     stored = {"path": str(written.path), "state": str(written.state)} if written else {}
-    text = {} if written or draft.problems else {"spec": text_of(draft)}
+    text = {} if written or draft.problems else {"spec": spec_file.text_of(draft)}
     about = {"name": draft.name, "original": draft.original, "format": draft.format, "file": draft.place.file}
     fields = [facts(entry) for entry in draft.entries]
     return {**about, **stored, "refused": bool(draft.problems), "fields": fields, **text}

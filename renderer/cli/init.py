@@ -7,18 +7,24 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderer import pipeline
 from renderer.cli.editor import folder_of, schema_of, write_file, write_schemas
 from renderer.cli.options import Whole
 from renderer.cli.streams import emit, say
 from renderer.errors import Exit, InputInvalid, Place, UsageMistake, errors_in, excerpt
 from renderer.image_config import ImageConfig, image_config
-from renderer.render import render
+from renderer.later import later
 from renderer.report import LONGEST
+
+if TYPE_CHECKING:
+    from renderer import pipeline
+    from renderer import render as _render
+else:
+    pipeline = later("renderer.pipeline")  # 80 ms, which help does not need
+    _render = later("renderer.render")  # 10 ms, as well
 
 
 @click.command(
@@ -123,7 +129,7 @@ def init(
         config, reasons = image_config(image)
         context |= _of_image(config, context, transport is not None) if config else {}
     try:
-        text = render("init/mcpserver.yaml.j2", context)
+        text = _render.render("init/mcpserver.yaml.j2", context)
     except ValueError:  # a lone surrogate: Python's stand-in for a byte that is not text
         raise click.UsageError("the command line has bytes that are not text in the locale's encoding") from None
     _refuse_invalid(text, bool(npm), reasons)
@@ -219,7 +225,7 @@ def _write_project(force: bool) -> None:
     lines = []
     for path, template in _PROJECT.items():
         schema = schema_of(path, _SCHEMAS[path], Path()) if path in _SCHEMAS else ""
-        text = render(f"init/{template}", {**context, "schema": schema})
+        text = _render.render(f"init/{template}", {**context, "schema": schema})
         # A file outside of this folder is never overwritten: its lines may be another project's.
         if paths[path] in taken and (paths[path] != path or not force):
             added = re.split(r"^(?:repos|jobs):\n", text, flags=re.MULTILINE)[-1]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from renderer.errors import dotted, excerpt
-from renderer.importers.draft import Entry
 from renderer.model import JSON
 from renderer.report import LONGEST
+
+if TYPE_CHECKING:
+    from renderer.importers.draft import Entry
 
 
 def as_lines(entries: Iterable[Entry]) -> Iterator[str]:

@@ -6,21 +6,26 @@ import difflib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from renderer import pipeline
 from renderer.cli.options import paths_argument, text_or_json
 from renderer.cli.runs import problems_of_specs, with_locked
 from renderer.cli.streams import emit, emit_data, print_report, working
 from renderer.errors import Exit, OutputTreeFault, Problem, errors_in
-from renderer.locks import versions
+from renderer.later import later
 from renderer.model import NAMESPACE, Options
-from renderer.pinning import Change
-from renderer.pinning import pin as pin_everything
 from renderer.pins import KUBERNETES_VERSION
-from renderer.pipeline import Run, Specs
 from renderer.report import Report, as_data
+
+if TYPE_CHECKING:
+    from renderer import locks, pinning, pipeline
+    from renderer.pinning import Change
+else:
+    locks = later("renderer.locks")  # 2 ms, which help does not need
+    pinning = later("renderer.pinning")  # 5 ms, which help does not need
+    pipeline = later("renderer.pipeline")  # 80 ms, as well
 
 #: Pinning depends on no target.
 _OPTIONS = Options(NAMESPACE, KUBERNETES_VERSION)
@@ -54,7 +59,7 @@ def pin(paths: tuple[str, ...], update: bool, check: bool, dry_run: bool, style:
         raise click.UsageError("pin changes files: name them, or their folder")
     with working("reading specs"):
         inputs = pipeline.read_inputs(paths)
-        alone = Run(None, "", _OPTIONS, Specs((), ()))
+        alone = pipeline.Run(None, "", _OPTIONS, pipeline.Specs((), ()))
         runs = pipeline.runs(inputs, () if errors_in(inputs.problems) else inputs.environments, alone)
     faults = [p for p in errors_in(problems_of_specs(runs)) if p.rule not in _CORRECTED]
     if faults:
@@ -68,7 +73,7 @@ def pin(paths: tuple[str, ...], update: bool, check: bool, dry_run: bool, style:
         return Exit.DIFFERENT if problems else Exit.FINE
     servers = [(run.environment, run.specs.servers) for run in runs if run.environment]
     with working("asking registries"):
-        result = pin_everything(inputs.sources, servers, _text, update=update)
+        result = pinning.pin(inputs.sources, servers, _text, update=update)
     writes = not (check or dry_run)
     if writes:
         for path, text in result.texts.items():
@@ -105,7 +110,7 @@ def _diff(path: str, text: str) -> str:
     """Of a lock only its versions."""
     before = _text(path) or ""
     if path.endswith((".lock", "package-lock.json")):
-        installed = [sorted(versions(each).items()) for each in (before, text)]
+        installed = [sorted(locks.versions(each).items()) for each in (before, text)]
         before, text = ("".join(f"{name} {version}\n" for name, version in each) for each in installed)
     lines = difflib.unified_diff(before.splitlines(), text.splitlines(), path, path, lineterm="")
     return "".join(f"{line}\n" for line in lines)

@@ -6,11 +6,10 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from renderer import pipeline
 from renderer.cli.follow import options_for, plain_specs
 from renderer.cli.options import (
     network_policy_provider_option,
@@ -35,12 +34,18 @@ from renderer.cli.runtime import (
 from renderer.cli.streams import print_report, specs_in
 from renderer.cli.tables import show
 from renderer.errors import ApplyFailed, Exit, McpctlError, WaitTimedOut, exit_code
+from renderer.later import later
 from renderer.model import JSON, Server
 from renderer.orchestrators import create_orchestrator
 from renderer.orchestrators.contract import InstanceStatus, Orchestrator
 from renderer.registry import target
 from renderer.report import Report
 from renderer.settings import Settings
+
+if TYPE_CHECKING:
+    from renderer import pipeline
+else:
+    pipeline = later("renderer.pipeline")  # 80 ms, which help does not need
 
 
 @click.command(

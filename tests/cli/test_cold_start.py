@@ -24,6 +24,8 @@ NOT_IMPORTED = {
     "--help": (*APART, "renderer.model", "renderer.report", "renderer.credentials", "json", "inspect", "pathlib"),
     "render --help": HELP,
     "validate --help": HELP,
+    **dict.fromkeys(("diff --help", "explain --help", "import --help"), HELP),
+    "apply --help": (*HELP_OF_RUNTIME, "renderer.schemas", "renderer.load", "subprocess", "ssl"),
     "list --help": (*HELP_OF_RUNTIME, "renderer.schemas", "renderer.load", "subprocess", "ssl", "importlib.metadata"),
     "version --help": (*HELP, "importlib.metadata", "tomllib"),
     "render -q docs/examples/sqlite.yaml": (
