@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from renderer.exporters.exported import Exported, Fates, Lost, entries_of, entry, lost, refused
-from renderer.importers.deployment import CARRIED, OWN, PUBLISHER, carried
 from renderer.importers.draft import NAME_ANNOTATION, REPOSITORY, TITLE, VERSION, WEBSITE, Entry, Outcome
+from renderer.importers.server_json import CARRIED, OWN, PUBLISHER, carried
 from renderer.manifest import as_mapping, at
 from renderer.model import JSON, ConfigMapRef, Options, SecretRef, Server
 from renderer.model.remote import PLACEHOLDER, RemoteValue

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import Choices, Draft, Reading, draft_of, plain_text
 from renderer.importers.naming import name_of
-from renderer.importers.programs import PROGRAMS, PROXIES
+from renderer.importers.packages import Word
+from renderer.importers.programs import Starting
 from renderer.importers.remotes import TRANSPORTS, set_address
-from renderer.importers.starting import Starting
-from renderer.importers.values import Input, Values, Word
+from renderer.importers.values import Input, Values
 from renderer.manifest import as_mapping, items
 from renderer.model import JSON, Source
 
@@ -128,9 +128,8 @@ def _read_command(reading: Reading, values: Values, choices: Choices, key: str) 
         return
     env_key = next((key for key in _ENV if reading.mapping(key)), "env")
     env = reading.mapping(env_key)
-    starting = Starting(
-        reading, values, {name: plain_text(value) for name, value in env.items()}, env_key, choices, PROGRAMS, PROXIES
-    )
+    texts = {name: plain_text(value) for name, value in env.items()}
+    starting = Starting(reading, values, texts, env_key, choices)
     starting.start(words)
     for name, value in env.items():
         if name not in starting.handled:

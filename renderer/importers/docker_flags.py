@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.draft import END, Reading
-from renderer.importers.egress import allow_nothing
+from renderer.importers.draft import Reading, plain_text
+from renderer.importers.permissions import allow_nothing, set_volume, set_writable, split_volume
 from renderer.importers.variables import Variable, set_variable
-from renderer.importers.volumes import set_volume, split_volume
 from renderer.model import JSON
 from renderer.quantity import nano
 
@@ -41,8 +40,9 @@ _LONG = {
 }  # fmt: skip
 #: Requests of the default size.
 _PROMISED = {"cpu": "100m", "memory": "128Mi"}
-_UNITS = {"b": "", "": "", "k": "Ki", "m": "Mi", "g": "Gi"}
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a path in a container
+_BYTES = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)\s*([bkmgt]?)i?b?", re.IGNORECASE)
+_UNITS = {"": "", "b": "", "k": "Ki", "m": "Mi", "g": "Gi", "t": "Ti"}
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a path in a container
 _RESTRICTED = "Pod Security 'restricted' applies: add it by a patch, and accept the finding with the reason"
 _OF_THE_MACHINE = (
     "it would join a namespace of the host: add it by a patch, and accept policy/privileged with the reason"
@@ -157,7 +157,12 @@ _FIELDS: Mapping[str, _Field] = {
         harmless=True,
     ),
 }
-_WRITABLE: DocumentPath = ("spec", "security", "writablePaths", END)
+
+
+def quantity(value: JSON) -> str:
+    """Bytes in Kubernetes' notation: ``512m`` is ``512Mi``; empty if invalid."""
+    match = _BYTES.fullmatch(plain_text(value))
+    return f"{match[1]}{_UNITS[match[2].lower()]}" if match else ""
 
 
 def _mount(reading: Reading, flag: Flag) -> None:
@@ -166,17 +171,16 @@ def _mount(reading: Reading, flag: Flag) -> None:
     target = next((fields[key] for key in ("target", "dst", "destination") if key in fields), "")
     volume = fields.get("source", fields.get("src", ""))
     if fields.get("type", "volume") == "tmpfs":
-        reading.map(flag.source, _WRITABLE, target, "a temporary folder")
+        set_writable(reading, flag.source, target, message="a temporary folder")
     else:
         set_volume(reading, flag.source, volume, target, bool({"readonly", "ro"} & fields.keys()))
 
 
-def _tmpfs(reading: Reading, flag: Flag) -> None:
-    path, _, options = flag.value.partition(":")
-    size = re.search(r"(?:^|,)size=([0-9]{1,9})([kmg]?)(?:,|$)", options.lower())
-    amount = f"{size[1]}{size[2] and size[2].upper() + 'i'}" if size else ""
-    value: JSON = {"path": path, "size": amount} if amount else path
-    reading.map(flag.source, _WRITABLE, value, "a temporary folder")
+def set_temporary(reading: Reading, source: DocumentPath, text: str) -> None:
+    """``/path:size=64m``."""
+    path, _, options = text.partition(":")
+    sizes = [option.partition("=")[2] for option in options.split(",") if option.startswith("size=")]
+    set_writable(reading, source, path.rstrip("/"), quantity(sizes[0]) if sizes else "", "a temporary folder")
 
 
 def _network(reading: Reading, flag: Flag) -> None:
@@ -217,8 +221,7 @@ def set_user(reading: Reading, source: DocumentPath, text: str) -> None:
 def _limit(reading: Reading, flag: Flag) -> None:
     """A limit of memory or CPU; lowers the request of the default size if that is above it."""
     if flag.name == "--memory":
-        resource, number = "memory", re.fullmatch(r"([0-9]{1,12})([bkmg]?)b?", flag.value.lower())
-        amount = f"{int(number[1])}{_UNITS[number[2]]}" if number else ""
+        resource, amount = "memory", quantity(flag.value)
     else:
         resource, amount = "cpu", flag.value if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", flag.value) else ""
     if not amount:
@@ -229,12 +232,6 @@ def _limit(reading: Reading, flag: Flag) -> None:
     if (nano(amount) or 0) < (nano(_PROMISED[resource]) or 0):
         why = "the request of the default size is higher than this limit"
         reading.default(("spec", "resources", "requests", resource), amount, why)
-
-
-def _shared_memory(reading: Reading, flag: Flag) -> None:
-    number = re.fullmatch(r"([0-9]{1,6})([mg])b?", flag.value.lower())
-    size = f"{number[1]}{number[2].upper()}i" if number else "64Mi"
-    reading.map(flag.source, _WRITABLE, {"path": _SHARED_MEMORY, "size": size})
 
 
 def _add_host(reading: Reading, flag: Flag) -> None:
@@ -253,13 +250,15 @@ def _gpus(reading: Reading, flag: Flag) -> None:
 _SETTERS: Mapping[str, Callable[[Reading, Flag], None]] = {
     "--volume": lambda reading, flag: set_volume(reading, flag.source, *split_volume(flag.value)),
     "--mount": _mount,
-    "--tmpfs": _tmpfs,
+    "--tmpfs": lambda reading, flag: set_temporary(reading, flag.source, flag.value),
     "--network": _network,
     "--publish": _publish,
     "--user": lambda reading, flag: set_user(reading, flag.source, flag.value),
     "--memory": _limit,
     "--cpus": _limit,
-    "--shm-size": _shared_memory,
+    "--shm-size": lambda reading, flag: set_writable(
+        reading, flag.source, SHARED_MEMORY, quantity(flag.value) or "64Mi"
+    ),
     "--add-host": _add_host,
     "--gpus": _gpus,
 }

@@ -9,12 +9,11 @@ from typing import NamedTuple
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.docker_flags import set_user
 from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Choices, Draft, Reading, draft_of, plain_text
-from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
+from renderer.importers.permissions import allow_hosts, allow_nothing, set_volume, split_volume
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
 from renderer.importers.variables import Variable, complete, literal, set_variable
-from renderer.importers.volumes import set_volume, split_volume
 from renderer.model import JSON, Source
 
 _TERM = re.compile(r"\{\{(.*?)\}\}")
@@ -82,8 +81,7 @@ class Parameters:
             else:
                 reading.lose(path, "no template of the definition uses it")
         for key in ("type", "required", "anyOf", "title", "description"):
-            if reading.get("config", "parameters", key) is not None:
-                reading.note(("config", "parameters", key), ("spec", "env"))
+            reading.note(("config", "parameters", key), ("spec", "env"))
 
     def _path(self, name: str) -> DocumentPath:
         """The path of the declaration of ``server.group.param``."""
@@ -265,7 +263,7 @@ def _run(reading: Reading, parameters: Parameters) -> None:
     closed = _within(reading, "run", "disableNetwork")
     if reading.text(*closed).lower() in ("true", "yes", "on"):
         allow_nothing(reading, closed)
-    elif reading.get(*closed) is not None:
+    else:
         reading.note(closed, None, "egress stays open")
     if hosts:
         allow_hosts(reading, hosts)

@@ -120,7 +120,7 @@ class Reading:
         return spec
 
     def map(self, source: DocumentPath, target: DocumentPath, value: JSON, message: str = "") -> None:
-        """Writes a value that the source says."""
+        """Writes a value that the source says; a field that it does not have is not reported."""
         self.note(source, put(self.document, target, value), message)
 
     def carry(self, source: DocumentPath, target: DocumentPath) -> None:
@@ -142,9 +142,18 @@ class Reading:
         elif short:
             self.map(source, ("spec", "description"), short)
 
+    def is_withdrawn(self, status: DocumentPath) -> bool:
+        """Whether the definition is deprecated or deleted; then a person is asked for its successor."""
+        text = self.text(*status).lower()
+        withdrawn = text in ("deprecated", "deleted")
+        if withdrawn:
+            self.decide(status, ("metadata",), None, f"the definition is {text}: is there a successor?")
+        return withdrawn
+
     def note(self, source: DocumentPath, target: DocumentPath | None, message: str = "") -> None:
-        """Reports that the field is covered by ``target`` (None: needs no field)."""
-        self._add(source, Outcome.MAPPED, target, message)
+        """Reports that the field, if it is there, is covered by ``target`` (None: needs no field)."""
+        if self._has(source):
+            self._add(source, Outcome.MAPPED, target, message)
 
     def default(self, target: DocumentPath, value: JSON, why: str) -> None:
         """Writes a value that the source does not say."""
@@ -171,17 +180,18 @@ class Reading:
         self.comments[target] = f"{before}\n{text}" if before else text
 
     def lose(self, source: DocumentPath, why: str, harmless: bool = False) -> None:
-        """Reports a field that a spec cannot express."""
-        self._add(source, Outcome.LOST, None, why, harmless)
+        """Reports a field, if it is there, that a spec cannot express."""
+        if self._has(source):
+            self._add(source, Outcome.LOST, None, why, harmless)
 
     def lose_all(self, keys: Iterable[str], why: str, root: DocumentPath = ()) -> None:
-        """Reports those of the fields that are there, as harmless."""
+        """Reports those of the fields that have a value, as harmless."""
         for key in keys:
             if self.get(*root, key) is not None:
                 self.lose((*root, key), why, harmless=True)
 
     def lose_each(self, reasons: Mapping[str, str], root: DocumentPath = ()) -> None:
-        """Reports those of the fields that are there, each with its reason."""
+        """Reports those of the fields that have a value, each with its reason."""
         for key, why in reasons.items():
             if self.get(*root, key) is not None:
                 self.lose((*root, key), why)
@@ -225,6 +235,11 @@ class Reading:
         for path in list(walk(self.root, self.get())):
             self._add(path[len(self.root) :], Outcome.LOST, None, _UNKNOWN)
         return self.entries
+
+    def _has(self, source: DocumentPath) -> bool:
+        """Whether the field is there; one without a value is."""
+        above = self.get(*source[:-1])
+        return not source or (source[-1] in above if isinstance(above, dict) else isinstance(above, list))
 
     def _add(
         self, source: DocumentPath, outcome: Outcome, target: DocumentPath | None, message: str, harmless: bool = False
@@ -293,6 +308,12 @@ def put(document: dict[str, JSON], path: DocumentPath, value: JSON) -> DocumentP
         node = node[step]
         steps.append(step)
     return tuple(steps)
+
+
+def port_number(value: JSON) -> int:
+    """The number of a port, also as text; 0 for anything else."""
+    text = plain_text(value)
+    return int(text) if text.isdecimal() and 0 < int(text) < 65536 else 0
 
 
 def plain_text(value: JSON) -> str:

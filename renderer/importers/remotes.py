@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import Reading
-from renderer.importers.values import Values, Word, is_secret
+from renderer.importers.packages import Word
+from renderer.importers.values import Values, is_secret
 from renderer.importers.variables import Variable, holds_secret
 from renderer.model import JSON
 from renderer.model.remote import PLACEHOLDER
@@ -23,6 +24,9 @@ TRANSPORTS: Mapping[str, str] = {
 def set_remote(reading: Reading, url: DocumentPath, transport: DocumentPath, kind: str) -> None:
     if kind not in ("", "sse", "streamable-http", "http"):
         reading.refuse(transport, "import/transport", f"'{excerpt(kind)}' is not a transport of a remote server")
+    if not reading.text(*url):
+        example = "write an address such as https://mcp.example.com/mcp"
+        reading.refuse(url, "import/remote", "the remote server has no URL", example)
     reading.map(url, (*REMOTE, "url"), reading.text(*url))
     if kind == "sse":
         reading.map(transport, (*REMOTE, "transport"), kind)

@@ -6,15 +6,33 @@ import re
 from collections.abc import Mapping, Sequence
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.deployment import read_meta
 from renderer.importers.draft import CATALOGUE, REPOSITORY, TITLE, VERSION, WEBSITE, Choices, Draft, Reading, draft_of
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
 from renderer.importers.server_json_packages import choose, field_path, kind_of, set_package, variable_of
+from renderer.importers.toolhive_registry import apply_extension
 from renderer.importers.variables import complete
+from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON, Source
 
 FORMAT = "server.json"
+PUBLISHER = "io.modelcontextprotocol.registry/publisher-provided"
+_OFFICIAL = "io.modelcontextprotocol.registry/official"
+#: The namespace of what ``mcpctl export server-json`` writes.
+OWN = "io.mcpctl"
+_TOOLHIVE = "io.github.stacklok"
+_AT_ONCE = "nothing waits for a fixed time: health.startupSeconds is how long a start may take"
+#: Fields that are valid wherever the server runs: no rights, no folders, no acceptances.
+CARRIED = (
+    *("autoscaling", "disruption", "gpu", "health", "network", "replicas", "resources", "rollout", "scheduling"),
+    *("security", "shutdown", "size", "storage", "transport", "workingDir", "workload"),
+)
+#: Fields of a package that registries do not have.
+_OF_PACKAGE = ("runtime", "bundleSize", "userConfig", "cacheSize")
+#: Of NimbleTools' data.
+_HEALTH = {"path": "path", "port": "port", "interval": "periodSeconds", "timeout": "timeoutSeconds"}
+_SCALING = {"minReplicas": "min", "maxReplicas": "max", "targetCPUUtilizationPercentage": "cpu"}
+_NOT_OURS = "a definition of somebody else does not decide it: write it into the spec"
 #: Of the schema, oldest first.
 VERSIONS = ("2025-07-09", "2025-09-16", "2025-09-29", "2025-10-11", "2025-10-17", "2025-12-11")
 
@@ -54,28 +72,22 @@ def _is_definition(data: JSON) -> bool:
 
 def _roots(data: Mapping[str, JSON]) -> list[DocumentPath]:
     """Paths of the definitions: at the top, or in a registry's list."""
-    if _is_definition(dict(data)):
-        return [()]
-    if _is_definition(data.get("server")):
-        return [("server",)]
-    inner = data.get("data")
-    above: DocumentPath = ("data", "servers") if isinstance(inner, dict) and "servers" in inner else ("servers",)
-    servers = inner.get("servers") if isinstance(inner, dict) and "servers" in inner else data.get("servers")
-    roots: list[DocumentPath] = []
-    for number, entry in enumerate(servers if isinstance(servers, list) else ()):
-        if _is_definition(entry):
-            roots.append((*above, number))
-        elif isinstance(entry, dict) and _is_definition(entry.get("server")):
-            roots.append((*above, number, "server"))
-    return roots
+    above = ("data", "servers") if "servers" in as_mapping(data.get("data")) else ("servers",)
+    listed = [((*above, number), entry) for number, entry in enumerate(items(at(data, *above)))]
+    return _definitions([((), dict(data))]) or _definitions(listed)
+
+
+def _definitions(entries: Sequence[tuple[DocumentPath, JSON]]) -> list[DocumentPath]:
+    """Paths of the definitions, some of which are a field of their entry."""
+    inner = [((*path, "server"), at(entry, "server")) for path, entry in entries if not _is_definition(entry)]
+    return sorted(path for path, entry in [*entries, *inner] if _is_definition(entry))
 
 
 def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draft:
     original = reading.text("name")
     name = name_of(original)
     reading.note(("name",), ("metadata", "name"))
-    if reading.get("$schema") is not None:
-        reading.note(("$schema",), None, _version_words(reading.text("$schema")))
+    reading.note(("$schema",), None, _version_words(reading.text("$schema")))
     reading.describe(("description",))
     reading.carry_text(("title",), ("metadata", "annotations", TITLE))
     before = reading.get("version_detail") is not None
@@ -83,12 +95,11 @@ def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draf
     reading.lose_all(["release_date", "is_latest"], CATALOGUE, ("version_detail",))
     reading.carry_text(field_path(reading, (), "websiteUrl"), ("metadata", "annotations", WEBSITE))
     reading.carry_text(("repository", "url"), ("metadata", "annotations", REPOSITORY))
-    if reading.text("status") in ("deprecated", "deleted"):
-        question = f"the definition is {reading.text('status')}: is there a successor?"
-        reading.decide(("status",), ("metadata",), None, question)
-    reading.lose_all(["icons", "status", "id"], CATALOGUE)
+    if not reading.is_withdrawn(("status",)):
+        reading.lose_all(["status"], CATALOGUE)
+    reading.lose_all(["icons", "id"], CATALOGUE)
     reading.lose_all(["source", "id", "subfolder"], CATALOGUE, ("repository",))
-    read_meta(reading, name, _what_runs(reading, name, choices))
+    _meta(reading, name, _what_runs(reading, name, choices))
     if reading.written(("spec",)):
         complete(reading, name)
     return draft_of(original, FORMAT, reading, *others)
@@ -144,3 +155,110 @@ def _remote(reading: Reading, path: DocumentPath, name: str) -> None:
     for inner in reading.mapping(*path, "variables"):
         source = (*path, "variables", inner)
         set_remote_variable(reading, source, variable_of(reading, source, inner), name)
+
+
+def carried(spec: Mapping[str, JSON]) -> dict[str, JSON]:
+    """The fields that are valid wherever the server runs."""
+    parts = {key: value for key, value in spec.items() if key in CARRIED}
+    if isinstance(network := parts.pop("network", None), dict) and "egress" in network:
+        parts["network"] = {"egress": network["egress"]}  # who may connect is decided where it runs
+    if isinstance(storage := parts.pop("storage", None), list):
+        volumes: list[JSON] = [each for each in storage if isinstance(each, dict) and "size" in each]
+        parts |= {"storage": volumes} if volumes else {}
+    if isinstance(package := spec.get("package"), dict):
+        own: dict[str, JSON] = {key: package[key] for key in _OF_PACKAGE if key in package}
+        parts |= {"package": own} if own else {}
+    return parts
+
+
+# ---------------------------------------------------------------------------------------------
+# Deployment data that publishers put under ``_meta``.
+
+
+def _meta(reading: Reading, server: str, runs: str) -> None:
+    """Reads ``_meta`` of every publisher for the package or remote ``runs`` (its identifier or URL)."""
+    for name in reading.mapping("_meta"):
+        if name == PUBLISHER:
+            for inner in reading.mapping("_meta", name):
+                _of_publisher(reading, ("_meta", name, inner), inner, server, runs)
+        else:
+            _of_publisher(reading, ("_meta", name), name, server, runs)
+
+
+def _of_publisher(reading: Reading, path: DocumentPath, name: str, server: str, runs: str) -> None:
+    values = reading.mapping(*path)
+    if name == _OFFICIAL and not reading.is_withdrawn((*path, "status")):
+        reading.lose(path, CATALOGUE, harmless=True)
+    elif name == _OFFICIAL:
+        reading.lose_all([key for key in values if key != "status"], CATALOGUE, path)
+    elif name == _TOOLHIVE:
+        reading.lose_all([key for key in values if key != runs], "of another package or remote", path)
+        if runs in values:
+            apply_extension(reading, (*path, runs), server)
+    elif name == OWN:
+        _own(reading, (*path, "spec"))
+    elif {"container", "deployment", "resources", "scaling"} & values.keys():
+        _deployment(reading, path)
+    elif "serverType" in values:
+        reading.lose_all(list(values), CATALOGUE, path)
+
+
+def _own(reading: Reading, path: DocumentPath) -> None:
+    spec = reading.mapping(*path)
+    parts = carried(spec)
+    package = parts.pop("package", None)
+    for key, value in package.items() if isinstance(package, dict) else ():
+        reading.map((*path, "package", key), ("spec", "package", key), value)
+    for key, value in parts.items():
+        reading.map((*path, key), ("spec", key), value, "" if value == spec[key] else f"a part of it: {_NOT_OURS}")
+    for key in sorted(spec.keys() - parts.keys() - {"package"}):
+        reading.lose((*path, key), _NOT_OURS)
+
+
+def _deployment(reading: Reading, path: DocumentPath) -> None:
+    """NimbleTools' data."""
+    runtime = reading.text(*path, "runtime").partition(":")[0]
+    bundle = reading.written(("spec", "package", "registry")) == "mcpb"
+    if bundle and runtime in ("node", "python", "binary", "uv"):
+        reading.map((*path, "runtime"), ("spec", "package", "runtime"), runtime)
+    elif runtime:
+        reading.lose((*path, "runtime"), "mcpctl's own base image runs it: package.baseImage", harmless=True)
+    http = reading.written(("spec", "transport", "type")) != "stdio"
+    _served(reading, (*path, "deployment"), http)
+    _health(reading, (*path, "container", "healthCheck"), http)
+    reading.lose_all(["startupProbe"], _AT_ONCE, (*path, "container"))
+    for kind in ("requests", "limits"):
+        for amount in ("cpu", "memory"):
+            reading.carry_text((*path, "resources", kind, amount), ("spec", "resources", kind, amount))
+    if reading.get(*path, "scaling", "enabled") is False:
+        reading.lose((*path, "scaling"), "it is off", harmless=True)
+    else:
+        for key, field in _SCALING.items():
+            reading.carry((*path, "scaling", key), ("spec", "autoscaling", field))
+        reading.note((*path, "scaling", "enabled"), ("spec", "autoscaling"))
+    reading.lose_all(["status", "repository", "capabilities", "display", "skill", "serverType"], CATALOGUE, path)
+
+
+def _served(reading: Reading, path: DocumentPath, http: bool) -> None:
+    for key, field, kind in (("port", "port", int), ("mcpPath", "path", str)):
+        value = reading.get(*path, key)
+        if http and isinstance(value, kind):
+            reading.map((*path, key), ("spec", "transport", field), value)
+        elif value is not None:
+            reading.lose((*path, key), "the server speaks stdio: a bridge listens", harmless=True)
+    reading.note((*path, "protocol"), ("spec", "transport", "type"))
+
+
+def _health(reading: Reading, path: DocumentPath, http: bool) -> None:
+    reading.carry((*path, "enabled"), ("spec", "health", "enabled"))
+    for key, field in _HEALTH.items():
+        value = reading.get(*path, key)
+        number = re.fullmatch(r"([0-9]{1,4})s?", reading.text(*path, key))
+        if not http and key in ("path", "port"):
+            reading.lose((*path, key), "the server speaks stdio: its bridge is asked", harmless=True)
+        elif key == "port" and value == reading.written(("spec", "transport", "port")):
+            reading.note((*path, key), ("spec", "health", "port"), "that of the transport")
+        elif value is not None:
+            seconds: JSON = int(number[1]) if number and key != "path" else value
+            reading.map((*path, key), ("spec", "health", field), seconds)
+    reading.lose_all(["initialDelaySeconds"], _AT_ONCE, path)

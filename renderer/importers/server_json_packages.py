@@ -10,7 +10,7 @@ from renderer.errors import DocumentPath, excerpt
 from renderer.importers.docker_flags import judge_flag, split_run
 from renderer.importers.draft import END, Choices, Reading
 from renderer.importers.images import set_entrypoint, set_image
-from renderer.importers.packages import Package, Registry, newest
+from renderer.importers.packages import Package, Registry, newest_unless
 from renderer.importers.variables import Variable, literal, set_variable
 from renderer.model import JSON
 from renderer.model.remote import PLACEHOLDER
@@ -204,23 +204,21 @@ def _image(reading: Reading, path: DocumentPath, choices: Choices) -> str:
     if version and "@" not in image and ":" not in image.rpartition("/")[2]:
         image = f"{image}@{version}" if version.startswith("sha256:") else f"{image}:{version}"
     for name in ("registryBaseUrl", "version"):
-        if reading.get(*field_path(reading, path, name)) is not None:
-            reading.note(field_path(reading, path, name), ("spec", "image"))
+        reading.note(field_path(reading, path, name), ("spec", "image"))
     set_image(reading, field_path(reading, path, "identifier"), image)
-    _hash(reading, path, "a digest in the reference says which image it is")
+    reading.lose(field_path(reading, path, "fileSha256"), "a digest in the reference says which image it is")
     return image
 
 
 def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) -> str:
     kind: Registry = "npm" if kind_of(reading, path) == "npm" else "pypi"
     named = Package(kind, reading.text(*field_path(reading, path, "identifier")), reading.text(*path, "version"))
-    package: dict[str, JSON] = {"registry": kind, "name": named.name, "version": named.version}
-    reading.map(field_path(reading, path, "identifier"), ("spec", "package"), package)
+    reading.map(field_path(reading, path, "identifier"), ("spec", "package"), named.fields)
     if named.is_exact:
         reading.note((*path, "version"), ("spec", "package", "version"))
     else:
         # Take the newest; a person must confirm it.
-        version, who = ("", "--offline asks nobody") if choices.offline else newest(named)
+        version, who = newest_unless(choices.offline, named)
         asked = excerpt(named.version) or "no version"
         if version:
             question = f"the definition says {asked}; {version} is the newest by {who}: is it the one that is meant?"
@@ -235,7 +233,8 @@ def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) ->
         reading.map(base, ("spec", "env", variable), url)
     elif url:
         reading.note(base, ("spec", "package", "registry"))
-    _hash(reading, path, "package.lock holds the hashes of all that is installed: 'mcpctl pin'")
+    why = "package.lock holds the hashes of all that is installed: 'mcpctl pin'"
+    reading.lose(field_path(reading, path, "fileSha256"), why)
     return ""
 
 
@@ -248,14 +247,8 @@ def _bundle(reading: Reading, path: DocumentPath, choices: Choices) -> str:
     }
     reading.map(field_path(reading, path, "identifier"), ("spec", "package"), package)
     reading.note(field_path(reading, path, "fileSha256"), ("spec", "package", "sha256"))
-    if reading.get(*path, "version") is not None:
-        reading.note((*path, "version"), ("spec", "package", "url"), "the address names the version")
+    reading.note((*path, "version"), ("spec", "package", "url"), "the address names the version")
     return ""
-
-
-def _hash(reading: Reading, path: DocumentPath, why: str) -> None:
-    if reading.get(*field_path(reading, path, "fileSha256")) is not None:
-        reading.lose(field_path(reading, path, "fileSha256"), why)
 
 
 _KINDS = {"oci": _image, "npm": _registry_package, "pypi": _registry_package, "mcpb": _bundle}
@@ -264,8 +257,7 @@ _KINDS = {"oci": _image, "npm": _registry_package, "pypi": _registry_package, "m
 def _runtime(reading: Reading, path: DocumentPath, server: str, kind: str) -> None:
     """Options of what starts the package."""
     hint = field_path(reading, path, "runtimeHint")
-    if reading.get(*hint) is not None:
-        reading.note(hint, ("spec",), "a runtime of mcpctl's own starts it")
+    reading.note(hint, ("spec",), "a runtime of mcpctl's own starts it")
     words = []
     for source, _ in reading.items(*field_path(reading, path, "runtimeArguments")):
         values = argument(reading, source, None)

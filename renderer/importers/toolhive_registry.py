@@ -7,12 +7,11 @@ from pathlib import PurePath
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Choices, Draft, Reading, draft_of
-from renderer.importers.egress import allow_hosts, allow_nothing
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
+from renderer.importers.permissions import allow_hosts, allow_nothing, leave_folder, split_volume
 from renderer.importers.remotes import set_header, set_remote
 from renderer.importers.variables import Variable, complete, literal, set_variable
-from renderer.importers.volumes import leave_folder, split_volume
 from renderer.manifest import as_mapping
 from renderer.model import JSON, Source
 
@@ -72,8 +71,7 @@ def _read(reading: Reading, around: Sequence[Reading], original: str, choices: C
     reading.describe(("description",))
     reading.carry_text(("title",), ("metadata", "annotations", TITLE))
     reading.carry_text(("repository_url",), ("metadata", "annotations", REPOSITORY))
-    if reading.get("name") is not None:
-        reading.note(("name",), ("metadata", "name"))
+    reading.note(("name",), ("metadata", "name"))
     if reading.get("url") is not None:
         set_remote(reading, ("url",), ("transport",), reading.text("transport"))
         for path, _ in reading.items("headers"):
@@ -111,11 +109,8 @@ def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:
         else:
             set_variable(reading, variable, _input(reading, variable), server)
     _permissions(reading, (*path, "permissions"))
-    status = reading.text(*path, "status")
-    if status.lower() == "deprecated":
-        reading.decide((*path, "status"), ("metadata",), None, "the definition is deprecated: is there a successor?")
-    elif status:
-        reading.lose((*path, "status"), CATALOGUE, harmless=True)
+    if not reading.is_withdrawn((*path, "status")):
+        reading.lose_all(["status"], CATALOGUE, path)
     if reading.get(*path, "stateless") is not None:
         stateless = reading.get(*path, "stateless") is True
         reading.map((*path, "stateless"), ("spec", "transport", "stateful"), not stateless)
@@ -123,8 +118,7 @@ def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:
     reading.lose_all(["docker_tags"], "other tags of the image", path)
     reading.lose_all(["proxy_port"], "the port of ToolHive's own proxy: network.publish.port is compose's", path)
     reading.lose_all(["oauth_config"], "clients sign in by themselves: the server names its issuer", path)
-    if reading.get(*path, "provenance") is not None:
-        reading.lose((*path, "provenance"), _SIGNED)
+    reading.lose_each({"provenance": _SIGNED}, path)
 
 
 def _input(reading: Reading, path: DocumentPath) -> Variable:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.packages import Word
 from renderer.importers.variables import Variable, holds_secret, literal, set_variable
 from renderer.model import JSON
 from renderer.policy.secrets import in_words
@@ -34,13 +35,6 @@ _PLACEHOLDER = re.compile(
 _TELLING = re.compile(r"token|secret|passw|key|credential|auth", re.IGNORECASE)
 #: Authorization schemes are not secret.
 _SCHEME = re.compile(r"(Bearer|Basic|Token|ApiKey|Api-Key|Key)\s+(.+)", re.IGNORECASE)
-
-
-class Word(NamedTuple):
-    """A word of a command line, and its path."""
-
-    text: str
-    source: DocumentPath
 
 
 class Input(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from renderer.importers import client_files, starting
+from renderer.importers import client_files, packages
 from renderer.importers.draft import Choices, Draft, Outcome
 from renderer.importers.packages import Package
 from renderer.importers.spec_file import text_of
@@ -29,7 +29,7 @@ def _newest(monkeypatch: pytest.MonkeyPatch) -> None:
     def newest(package: Package) -> tuple[str, str]:
         return ("", "npm: no such package") if "missing" in package.name else ("9.9.9", "npm")
 
-    monkeypatch.setattr(starting, "newest", newest)
+    monkeypatch.setattr(packages, "newest", newest)
 
 
 def drafts(data: JSON | str, *, offline: bool = True) -> list[Draft]:

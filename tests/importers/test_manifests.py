@@ -10,7 +10,8 @@ import pytest
 
 from renderer.importers.draft import Draft, Outcome
 from renderer.importers.spec_file import text_of
-from renderer.importers.wrappers import Started, Wrapped, started, wrapped
+from renderer.importers.bridges import Wrapped, wrapped
+from renderer.importers.packages import Package, Started, started
 from renderer.model import JSON
 from tests.importers.live import FOLDER, draft_of, drafts_of, expected
 
@@ -222,12 +223,12 @@ def test_wrappers_are_recognised(line: str, found: Wrapped | None) -> None:
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("npx -y @a/b@1.2.3 --root /x", Started("npm", "@a/b", "1.2.3", ("--root", "/x"))),
-        ("npx -y b", Started("npm", "b", "", ())),
-        ("uvx --from c-d==2.0 serve -v", Started("pypi", "c-d", "2.0", ("-v",), "serve")),
-        ("uv tool run e@1.0", Started("pypi", "e", "1.0", ())),
-        ("uvx f[cli]==1.0 run", Started("pypi", "f[cli]", "1.0", ("run",))),
-        ("npx -y g@latest", Started("npm", "g", "", ())),
+        ("npx -y @a/b@1.2.3 --root /x", Started(Package("npm", "@a/b", "1.2.3"), ("--root", "/x"))),
+        ("npx -y b", None),
+        ("uvx --from c-d==2.0 serve -v", Started(Package("pypi", "c-d", "2.0"), ("-v",), "serve")),
+        ("uv tool run e@1.0", Started(Package("pypi", "e", "1.0"), ())),
+        ("uvx f[cli]==1.0 run", Started(Package("pypi", "f[cli]", "1.0"), ("run",))),
+        ("npx -y g@latest", None),
         ("npx -y github:acme/h", None),
         ("npx --registry https://x y", None),
         ("python -m x", None),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from renderer.errors import dotted
-from renderer.importers import server_json, server_json_packages
+from renderer.importers import packages, server_json
 from renderer.importers.draft import Choices, Draft
 from renderer.importers.validation import validated
 from renderer.model import JSON
@@ -450,7 +450,7 @@ def test_the_form_before_there_was_a_schema() -> None:
 
 
 def test_a_package_without_an_exact_version_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_json_packages, "newest", lambda package: ("2.0.0", f"npm, for {package.version}"))
+    monkeypatch.setattr(packages, "newest", lambda package: ("2.0.0", f"npm, for {package.version}"))
     draft = validated(drafted(definition({**NPM, "version": "latest"}), Choices()))
     assert draft.problems == ()
     assert draft.comments["spec", "package", "version"] == (

@@ -77,8 +77,7 @@ def _read(source: Source) -> list[Draft]:
 
 def _lose_other_files(top: Reading) -> None:
     """Reports the files that compose would merge."""
-    if top.get("include") is not None:
-        top.lose(("include",), f"the services of other files are not read: {WHOLE}")
+    top.lose(("include",), f"the services of other files are not read: {WHOLE}")
     folder, file = os.path.split(os.path.abspath(top.source.file))
     override = _OVERRIDES.get(file, "")
     if override and os.path.exists(os.path.join(folder, override)):

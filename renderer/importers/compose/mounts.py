@@ -6,12 +6,13 @@ import re
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.importers.compose.values import Project, filled, listed, quantity
+from renderer.importers.compose.values import Project, filled, listed
+from renderer.importers.docker_flags import set_temporary
 from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.permissions import SIZE, STORAGE, set_writable, split_volume, volume_name
 from renderer.importers.variables import is_secret_text
 from renderer.model import JSON
 
-_SIZE = "1Gi"
 _SOCKET = re.compile(r".*\.sock(et)?$")
 
 
@@ -28,21 +29,16 @@ def _mount_of(item: JSON) -> Mount:
     if isinstance(item, dict):
         source, target = (filled(plain_text(item.get(key))) or "" for key in ("source", "target"))
         return Mount(plain_text(item.get("type")) or "volume", source, target, item.get("read_only") is True)
-    parts = (filled(plain_text(item)) or "").split(":")
-    if len(parts) == 1:
-        return Mount("anonymous", "", parts[0], False)
-    source, target, options = parts[0], parts[1], parts[2] if len(parts) > 2 else ""
-    is_path = source.startswith((".", "/", "~")) or "/" in source or not source
-    return Mount("bind" if is_path else "volume", source, target, "ro" in options.split(","))
+    source, target, read_only = split_volume(filled(plain_text(item)) or "")
+    kind = "bind" if source.startswith((".", "~")) or "/" in source else "volume" if source else "anonymous"
+    return Mount(kind, source, target, read_only)
 
 
 def read_mounts(reading: Reading, project: Project, server: str) -> None:
     for path, item in reading.items("volumes"):
         _volume(reading, path, _mount_of(item), project)
     for source, item in listed(reading, "tmpfs"):
-        folder, _, options = plain_text(item).partition(":")
-        sizes = (quantity(option.partition("=")[2]) for option in options.split(",") if option.startswith("size="))
-        _writable(reading, source, folder, next(sizes, None))
+        set_temporary(reading, source, plain_text(item))
     for path, item in reading.items("secrets"):
         name, target = _grant(item)
         where = target if target.startswith("/") else f"/run/secrets/{target or name}"
@@ -65,19 +61,14 @@ def _grant(item: JSON) -> tuple[str, str]:
     return plain_text(item), ""
 
 
-def _writable(reading: Reading, source: DocumentPath, folder: str, size: str | None) -> None:
-    value: JSON = {"path": folder.rstrip("/"), "size": size} if size else folder.rstrip("/")
-    reading.map(source, ("spec", "security", "writablePaths", END), value)
-
-
 def _volume(reading: Reading, path: DocumentPath, mount: Mount, project: Project) -> None:
     if mount.kind in ("tmpfs", "anonymous"):
-        _writable(reading, path, mount.target, None)
+        set_writable(reading, path, mount.target.rstrip("/"))
     elif mount.kind == "volume" and mount.source:
-        name = re.sub(r"[^a-z0-9-]", "-", mount.source.lower()).strip("-")[:40] or "data"
-        fields: dict[str, JSON] = {"name": name, "size": _SIZE, "mountPath": mount.target.rstrip("/")}
+        name = volume_name(mount.source)
+        fields: dict[str, JSON] = {"name": name, "size": SIZE, "mountPath": mount.target.rstrip("/")}
         fields |= {"readOnly": True} if mount.read_only else {}
-        reading.map(path, ("spec", "storage", END), fields, f"{_SIZE} in a cluster: a volume of Docker has no size")
+        reading.map(path, (*STORAGE, END), fields, f"{SIZE} in a cluster: a volume of Docker has no size")
         if full := project.full_name("volumes", mount.source):
             target = ("spec", "adopt", "compose", "volumes", name)
             reading.default(target, full, "the volume that is there, with its data")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from renderer.errors import DocumentPath
+from renderer.importers.bridges import Wrapped, wrapped
 from renderer.importers.compose.mounts import read_mounts
 from renderer.importers.compose.transport import read_ports, read_transport
 from renderer.importers.compose.values import (
@@ -16,16 +17,17 @@ from renderer.importers.compose.values import (
     listed,
     pairs,
     pieces,
-    quantity,
     seconds,
     words,
 )
+from renderer.importers.docker_flags import SHARED_MEMORY, quantity
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.images import accept, set_image
 from renderer.importers.manifests.pods import read_only
 from renderer.importers.naming import name_of
+from renderer.importers.packages import Started, started
+from renderer.importers.permissions import set_writable
 from renderer.importers.variables import NOT_WRITTEN, Variable, is_secret, set_variable
-from renderer.importers.wrappers import Started, Wrapped, started, wrapped_command
 from renderer.manifest import at
 from renderer.model import JSON
 from renderer.policy.images import MOVING
@@ -87,7 +89,7 @@ def read_service(reading: Reading, name: str, project: Project) -> None:
         reading.map(("container_name",), (*target, "containerName"), container)
     command = [*words(reading.get("entrypoint")), *words(reading.get("command"))]
     image = filled(reading.text("image")) or ""
-    wrapper = wrapped_command(image, command)
+    wrapper = wrapped(command, image)
     port = read_ports(reading, wrapper, command)
     _environment(reading, server)
     _image(reading, image, wrapper, name, project)
@@ -147,7 +149,7 @@ def _image(reading: Reading, image: str, wrapper: Wrapped | None, name: str, pro
     """The image, or the package that is started at an exact version."""
     line = [*words(reading.get("entrypoint")), *words(reading.get("command"))]
     package = started(wrapper.inner if wrapper else line)
-    if package and package.version:
+    if package:
         _package(reading, package)
         return
     if reading.get("build") is not None:
@@ -169,10 +171,9 @@ def _image(reading: Reading, image: str, wrapper: Wrapped | None, name: str, pro
 
 def _package(reading: Reading, package: Started) -> None:
     source: DocumentPath = ("command",) if reading.get("command") is not None else ("entrypoint",)
-    reading.map(source, ("spec", "package"), package.package, "what runs in the image is a package")
+    reading.map(source, ("spec", "package"), package.package.fields, "what runs in the image is a package")
     for key in ("image", "entrypoint", "build"):
-        if reading.get(key) is not None:
-            reading.note((key,), ("spec", "package"))
+        reading.note((key,), ("spec", "package"))
     if package.args:
         reading.map(source, ("spec", "args"), list(package.args))
     if package.program:
@@ -225,8 +226,7 @@ def _resources(reading: Reading) -> None:
         if number := reading.get(*source):
             reading.map(source, ("spec", "compose", "pids"), number)
     if size := quantity(reading.get("shm_size")):
-        memory: JSON = {"path": "/dev/shm", "size": size}  # noqa: S108
-        reading.map(("shm_size",), ("spec", "security", "writablePaths", END), memory)
+        set_writable(reading, ("shm_size",), SHARED_MEMORY, size)
     swarm = ["restart_policy", "update_config", "placement", "mode", "labels", "replicas"]
     reading.lose_all(swarm, "docker compose reads it in a swarm alone, or it is the default", ("deploy",))
 
@@ -306,7 +306,6 @@ def _rest(reading: Reading) -> None:
     policy = _PULLED.get(reading.text("pull_policy"))
     if policy:
         reading.map(("pull_policy",), ("spec", "imagePullPolicy"), policy)
-    if reading.get("extends") is not None:
-        reading.lose(("extends",), f"what it takes from another service is not read: {WHOLE}")
+    reading.lose(("extends",), f"what it takes from another service is not read: {WHOLE}")
     why = "a server needs none of it: it is started again, and waits for what it needs"
     reading.lose_all([key for key in _HARMLESS if not reading.has_entry((key,))], why)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from renderer.errors import DocumentPath
+from renderer.importers.bridges import Wrapped
 from renderer.importers.compose.values import filled, pairs
 from renderer.importers.draft import Reading, plain_text
 from renderer.importers.manifests.servers import AS_PACKAGE, ATTACHED, set_path
-from renderer.importers.wrappers import Wrapped, started
+from renderer.importers.packages import started
 from renderer.model import JSON
 
 _SSE = re.compile(r"^sse$|[=/]sse/?$", re.IGNORECASE)
@@ -66,11 +67,11 @@ def _port_of(item: JSON) -> tuple[int, str, str] | None:
 
 def read_transport(reading: Reading, port: int, wrapper: Wrapped | None, command: Sequence[str]) -> None:
     target: DocumentPath = ("spec", "transport")
-    direct = started(command) if not wrapper else started(wrapper.inner)
-    if wrapper and wrapper.loss and ((direct and direct.version) or wrapper.bridge == "mcp-proxy"):
+    direct = started(wrapper.inner if wrapper else command)
+    if wrapper and wrapper.loss and (direct or wrapper.bridge == "mcp-proxy"):
         reading.lose(("command",), wrapper.loss)
-    if direct and direct.version:
-        bridge = wrapper.bridge if wrapper else "supergateway" if direct.registry == "npm" else "mcp-proxy"
+    if direct:
+        bridge = wrapper.bridge if wrapper else "supergateway" if direct.package.registry == "npm" else "mcp-proxy"
         reading.default((*target, "type"), "stdio", f"{bridge} makes it reachable")
         reading.default((*target, "bridge"), bridge, "what makes it reachable")
         return

@@ -1,4 +1,4 @@
-"""Compose syntax: interpolation, command lines, durations, sizes, lists and mappings."""
+"""Compose syntax: interpolation, command lines, durations, lists and mappings."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ _PIECE = re.compile(
     r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)(?:(?P<how>:?[-?+])" + _WORD + r")?\})"
 )
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
-_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
-_UNITS = {"": "", "k": "Ki", "m": "Mi", "g": "Gi", "t": "Ti"}
 
 
 class Piece(NamedTuple):
@@ -96,12 +94,6 @@ def seconds(value: JSON) -> int | None:
     hours, minutes, whole, milliseconds = match.groups()
     total = int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(whole or 0) + int(milliseconds or 0) / 1000
     return int(total) + (total % 1 > 0)
-
-
-def quantity(value: JSON) -> str | None:
-    """Bytes in Kubernetes' notation: ``512m`` is ``512Mi``; None if invalid."""
-    match = _BYTES.fullmatch(plain_text(value))
-    return f"{match[1]}{_UNITS[match[2].lower()]}" if match else None
 
 
 class Project(NamedTuple):

@@ -69,14 +69,6 @@ class Object(NamedTuple):
         return f"{self.kind} {self.name}"
 
 
-class ObjectReading(Reading):
-    """Reports no field that the object does not have."""
-
-    def note(self, source: DocumentPath, target: DocumentPath | None, message: str = "") -> None:
-        if not source or self.get(*source) is not None:
-            super().note(source, target, message)
-
-
 class Gathering:
     """A workload and its objects, all read into one spec."""
 
@@ -87,7 +79,7 @@ class Gathering:
 
     def add(self, each: Object) -> Reading:
         """A Reading of the object, with server-managed fields reported."""
-        reading = ObjectReading(each.source, each.root, self.readings[0] if self.readings else None)
+        reading = Reading(each.source, each.root, self.readings[0] if self.readings else None)
         for key in ("apiVersion", "kind"):
             if key in each.data:
                 reading.note((key,), None)

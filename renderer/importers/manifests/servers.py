@@ -8,10 +8,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import Reading, plain_text
+from renderer.importers.bridges import Wrapped, wrapped
+from renderer.importers.draft import Reading, plain_text, port_number
 from renderer.importers.images import accept
 from renderer.importers.manifests.objects import Object, mapping, pod_labels, pod_spec, texts
-from renderer.importers.wrappers import Started, Wrapped, started, wrapped_command
+from renderer.importers.packages import Started, started
 from renderer.manifest import items, mappings
 from renderer.model import JSON
 
@@ -98,8 +99,7 @@ class Transport(NamedTuple):
     @property
     def package(self) -> Started | None:
         """The package that the bridge starts at an exact version, if any."""
-        package = started(self.wrapper.inner) if self.wrapper else None
-        return package if package and package.version else None
+        return started(self.wrapper.inner) if self.wrapper else None
 
 
 def transport_of(workload: Object, number: int, target_ports: Sequence[str]) -> Transport:
@@ -107,9 +107,9 @@ def transport_of(workload: Object, number: int, target_ports: Sequence[str]) -> 
     container = mappings(pod_spec(workload).get("containers"))[number]
     env = {plain_text(each.get("name")): plain_text(each.get("value")) for each in mappings(container.get("env"))}
     words = words_of(container)
-    wrapper = wrapped_command(plain_text(container.get("image")), words)
+    wrapper = wrapped(words, plain_text(container.get("image")))
     ports = {
-        plain_text(each.get("name")) or f"port-{each.get('containerPort')}": _number(each.get("containerPort"))
+        plain_text(each.get("name")) or f"port-{each.get('containerPort')}": port_number(each.get("containerPort"))
         for each in mappings(container.get("ports"))
         if plain_text(each.get("protocol")) in ("", "TCP")
     }
@@ -124,11 +124,6 @@ def transport_of(workload: Object, number: int, target_ports: Sequence[str]) -> 
     return Transport("sse" if sse else "streamable-http", port, _path(env, words, wrapper), ports, wrapper)
 
 
-def _number(value: JSON) -> int:
-    text = plain_text(value)
-    return int(text) if text.isdigit() and 0 < int(text) < 65536 else 0
-
-
 def _port(
     ports: Mapping[str, int],
     targets: Sequence[str],
@@ -140,15 +135,15 @@ def _port(
     for name in ("mcp", "http-mcp", "mcp-http"):
         if ports.get(name):
             return ports[name]
-    numbers = list(filter(None, (ports.get(target) or _number(target) for target in targets)))
+    numbers = list(filter(None, (ports.get(target) or port_number(target) for target in targets)))
     own = [number for number in numbers if number in ports.values()] or ([] if ports else numbers)
     if own or ports:
         return own[0] if own else next(iter(ports.values()))
     variables = [
-        _number(value) for name, value in env.items() if name.upper().endswith("PORT") and "DB" not in name.upper()
+        port_number(value) for name, value in env.items() if name.upper().endswith("PORT") and "DB" not in name.upper()
     ]
-    options = [_number(following) for word, following in pairwise(words) if word in ("--port", "-p")]
-    options += [_number(word.partition("=")[2]) for word in words if word.startswith("--port=")]
+    options = [port_number(following) for word, following in pairwise(words) if word in ("--port", "-p")]
+    options += [port_number(word.partition("=")[2]) for word in words if word.startswith("--port=")]
     return next((number for number in [wrapper.port if wrapper else 0, *options, *variables] if number), 0)
 
 

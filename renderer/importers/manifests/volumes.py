@@ -10,6 +10,7 @@ from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.manifests.containers import Known, data_of
 from renderer.importers.manifests.objects import mapping
+from renderer.importers.permissions import STORAGE, set_writable
 from renderer.importers.variables import is_secret_text
 from renderer.manifest import as_mapping, at, mappings
 from renderer.model import JSON
@@ -19,7 +20,6 @@ _NO_ANNOTATIONS = (
     "a claim template of mcpctl has no annotations, and an API server takes no other one: delete the StatefulSet with "
     "--cascade=orphan first"
 )
-_STORAGE: DocumentPath = ("spec", "storage")
 
 
 class Volume(NamedTuple):
@@ -74,7 +74,7 @@ def _storage(reading: Reading, volume: Volume, fields: dict[str, JSON]) -> str:
     taken = {plain_text(item.get("name")) for item in stored}
     name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, 99))) if n not in taken)
     read_only: dict[str, JSON] = {"readOnly": True} if volume.read_only else {}
-    reading.map(volume.mount, (*_STORAGE, END), {"name": name, **fields, "mountPath": volume.mount_path, **read_only})
+    reading.map(volume.mount, (*STORAGE, END), {"name": name, **fields, "mountPath": volume.mount_path, **read_only})
     if volume.sub_path:
         at = f"/spec/template/spec/containers/0/volumeMounts/{len(stored)}"
         operations: JSON = [
@@ -89,7 +89,7 @@ def _storage(reading: Reading, volume: Volume, fields: dict[str, JSON]) -> str:
 def _claim(reading: Reading, volume: Volume) -> str:
     claim = plain_text(at(volume.data, "persistentVolumeClaim", "claimName"))
     each = volume.known.claims.get(claim)
-    reading.note(volume.path, _STORAGE)
+    reading.note(volume.path, STORAGE)
     if each is None:
         shared: dict[str, JSON] = {"accessModes": ["ReadWriteMany"]} if volume.known.is_replicated else {}
         return _storage(reading, volume, {"existingClaim": claim, **shared})
@@ -122,8 +122,8 @@ def _template(reading: Reading, volume: Volume) -> str:
     for path, item in reading.items("spec", "volumeClaimTemplates"):
         if at(item, "metadata", "name") == volume.name:
             name = _storage(reading, volume, claim_fields(mapping(item, "spec")))
-            reading.note((*path, "spec"), _STORAGE)
-            reading.note((*path, "metadata", "name"), _STORAGE)
+            reading.note((*path, "spec"), STORAGE)
+            reading.note((*path, "metadata", "name"), STORAGE)
             if labels := reading.mapping(*path, "metadata", "labels"):
                 reading.map((*path, "metadata", "labels"), ("spec", "adopt", "claimLabels"), dict(labels))
             if reading.mapping(*path, "metadata", "annotations"):
@@ -137,13 +137,12 @@ def _template(reading: Reading, volume: Volume) -> str:
 
 def _empty(reading: Reading, volume: Volume) -> str:
     size = plain_text(mapping(volume.data, "emptyDir").get("sizeLimit"))
-    value: JSON = {"path": volume.mount_path, "size": size} if size else volume.mount_path
     in_memory = mapping(volume.data, "emptyDir").get("medium") == "Memory" and volume.mount_path != "/dev/shm"  # noqa: S108
     message = "on the disk of the node, not in memory" if in_memory else ""
     reading.note(volume.path, ("spec", "security", "writablePaths"), message)
     if not size:
         reading.leave(volume.path, ("spec", "security", "writablePaths"), "64Mi, where there was no limit of its size")
-    reading.map(volume.mount, ("spec", "security", "writablePaths", END), value)
+    set_writable(reading, volume.mount, volume.mount_path, size)
     return volume.mount_path
 
 

@@ -152,8 +152,8 @@ def _image(reading: Reading, container: DocumentPath, transport: Transport) -> N
     """The image, or the package that a bridge starts at an exact version."""
     image = reading.text(*container, "image")
     if package := transport.package:
-        value: JSON = package.package
-        reading.map((*container, "image"), ("spec", "package"), value, "what runs in the image is a package")
+        fields = package.package.fields
+        reading.map((*container, "image"), ("spec", "package"), fields, "what runs in the image is a package")
         reading.note((*container, "command"), ("spec", "package"))
         reading.map((*container, "args"), ("spec", "args"), list(package.args))
         if package.program:

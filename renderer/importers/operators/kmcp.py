@@ -68,8 +68,7 @@ def _transport(reading: Reading) -> None:
         reading.carry((*_DEPLOYMENT, "port"), (*target, "port"))
     if http:
         reading.carry_text(path, (*target, "path"))
-    if reading.get("spec", "httpTransport", "tls") is not None:
-        reading.lose(("spec", "httpTransport", "tls"), "a spec has http behind the Service, and no TLS")
+    reading.lose(("spec", "httpTransport", "tls"), "a spec has http behind the Service, and no TLS")
 
 
 def _references(reading: Reading) -> None:

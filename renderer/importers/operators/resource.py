@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from renderer import pins
 from renderer.errors import DocumentPath
+from renderer.importers.bridges import wrapped
 from renderer.importers.draft import Choices, Outcome, Reading, plain_text
 from renderer.importers.images import set_entrypoint
 from renderer.importers.manifests.containers import Known
-from renderer.importers.manifests.objects import SERVERS_OWN, Object, ObjectReading, read_annotations, read_labels
+from renderer.importers.manifests.objects import SERVERS_OWN, Object, read_annotations, read_labels
 from renderer.importers.naming import name_of
-from renderer.importers.wrappers import Started, started, wrapped
+from renderer.importers.packages import Started, started
 from renderer.labels import DESCRIPTION_ANNOTATION
 from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON
@@ -26,7 +27,7 @@ class Resource:
         self.data = each.data
         self.kind = each.kind
         self.choices = choices
-        self.reading: Reading = ObjectReading(each.source, each.root)
+        self.reading = Reading(each.source, each.root)
         self.readings: list[Reading] = [self.reading]
         self.related: Mapping[tuple[str, str], Resource] = {}
         self.name = self.reading.text("metadata", "name") or "server"
@@ -85,7 +86,7 @@ class Resource:
         bridge = wrapped(words)
         package = started(bridge.inner if bridge else words)
         taken = self._take_folders()
-        if package and package.version:
+        if package:
             if bridge and bridge.loss:
                 reading.lose(("spec",), bridge.loss)
             self._set_package(package, image, bridge is not None)
@@ -103,7 +104,7 @@ class Resource:
         for key in ("image", "command", "args", "accept", *(("health", "transport") if bridged else ())):
             spec.pop(key, None)
         base: dict[str, JSON] = {} if own else {"baseImage": image}
-        reading.default(("spec", "package"), {**package.package, **base}, "by the command")
+        reading.default(("spec", "package"), {**package.package.fields, **base}, "by the command")
         if package.program:
             reading.write(("spec", "command"), [package.program])
         if package.args:

@@ -11,6 +11,7 @@ from renderer.importers.manifests.objects import read_annotations, read_labels
 from renderer.importers.manifests.pods import read_security
 from renderer.importers.manifests.probes import read_probes
 from renderer.importers.operators.resource import Resource
+from renderer.importers.permissions import set_writable
 from renderer.importers.variables import literal
 from renderer.model import JSON
 
@@ -57,9 +58,7 @@ def _mount(reading: Reading, path: DocumentPath) -> None:
     kind = reading.text(*path, "source", "type")
     source: DocumentPath = (*path, "source", kind[:1].lower() + kind[1:])
     if kind == "EmptyDir":
-        size = reading.text(*source, "sizeLimit")
-        folder: JSON = {"path": where, "size": size} if size else where
-        reading.map(path, ("spec", "security", "writablePaths", END), folder)
+        set_writable(reading, path, where, reading.text(*source, "sizeLimit"))
         return
     name = reading.text(*source, "name") or reading.text(*source, "secretName")
     reference: dict[str, JSON] = {"configMap" if kind == "ConfigMap" else "secret": name}
