@@ -10,7 +10,7 @@ from typing import NamedTuple
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.packages import Word
-from renderer.importers.variables import Variable, holds_secret, literal, set_variable
+from renderer.importers.variables import Variable, holds_secret, literal, names_secret, set_variable
 from renderer.model import JSON
 from renderer.policy.secrets import in_words
 
@@ -19,12 +19,6 @@ _PIECE = re.compile(r"\$\{(?:(input|env|config|command|file):)?([^}:]+)(?::-([^}
 #: Variables of editors and of the client's machine.
 _OF_MACHINE = re.compile(
     r"(workspace|file|user|relative)[A-Z]\w*|cwd|pathSeparator|/|execPath|HOME|USERPROFILE|PWD|USER"
-)
-#: Names whose values are secret, whatever they look like.
-_SECRET_NAME = re.compile(
-    r"(token|secret|pass(word|wd|phrase)?|pwd|(api|access|secret|private|auth|account|service)[-_]?key|credentials?"
-    r"|connection[-_]?string|authorization|cookie|(^|[-_.])(dsn|pat|auth))$",
-    re.IGNORECASE,
 )
 _NO_SECRET = re.compile(r"true|false|yes|no|on|off|[0-9]{1,6}", re.IGNORECASE)
 #: Placeholders in documentation.
@@ -145,7 +139,7 @@ class Values:
         if known:
             self.asked.add(reference.name)
             return Variable(name, known.default, True, known.secret, known.about, known.choices)
-        secret = bool(_SECRET_NAME.search(reference.name) or _SECRET_NAME.search(name))
+        secret = names_secret(reference.name) or names_secret(name)
         return Variable(name, reference.default, required=True, secret=secret)
 
     def _with_references(self, pieces: list[str | _Reference], source: DocumentPath) -> str:
@@ -182,7 +176,7 @@ def is_secret(name: str, text: str) -> bool:
     if _NO_SECRET.fullmatch(text):
         return False
     placeholder = bool(_TELLING.search(name)) and bool(_PLACEHOLDER.fullmatch(text))
-    return bool(_SECRET_NAME.search(name)) or placeholder or holds_secret(Variable(name, text))
+    return names_secret(name) or placeholder or holds_secret(Variable(name, text))
 
 
 def variable_name(text: str) -> str:

@@ -11,14 +11,16 @@ from renderer.importers.draft import Reading
 from renderer.model import JSON
 from renderer.policy.secrets import in_data, in_value, in_words
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TELLING = re.compile(
-    r"(token|secret|passw(or)?d|passphrase|pwd|credentials?|(api|access|private|secret|auth|signing|encryption)_?key|"
-    r"connection_string)s?$",
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NO_NAME = "the name of a variable has letters, digits and '_', and begins with no digit"
+_SECRET_NAME = re.compile(
+    r"(token|secret|pass(wd|word|phrase)?|pwd|credential|bearer|authorization|cookie|connection[-_]?string|"
+    r"(api|access|account|auth|encryption|private|secret|service|signing)[-_]?key|"
+    r"(^|[-_.])(auth|dsn|key|pat))s?$",
     re.IGNORECASE,
 )
 #: About secrets, but none themselves.
-_ABOUT = re.compile(r"max|limit|count|_per_", re.IGNORECASE)
+_ABOUT = re.compile(r"max|limit|count|public|_per_", re.IGNORECASE)
 _LONGEST_ABOUT = 300
 NOT_WRITTEN = "the value looks like a secret and is not written: set the key {0} of the Secret {1} to it"
 
@@ -49,7 +51,7 @@ def settings_of(name: str) -> str:
 def set_variable(reading: Reading, source: DocumentPath, variable: Variable, server: str) -> None:
     """Writes ``spec.env``: a value, a reference if there is none or it is secret, a comment if it is optional."""
     target: DocumentPath = ("spec", "env", variable.name)
-    if not _NAME.fullmatch(variable.name) or len(variable.name) > 253:
+    if not NAME.fullmatch(variable.name) or len(variable.name) > 253:
         message = f"'{excerpt(variable.name)}' is not a name of an environment variable"
         hint = "a name has letters, digits and '_', and does not begin with a digit"
         reading.refuse(source, "import/variable-name", message, hint)
@@ -101,7 +103,12 @@ def holds_secret(variable: Variable) -> bool:
     """Judged by the value, or without one by the name."""
     if variable.default:
         return in_value(variable.name, variable.default) is not None
-    return variable.default is None and bool(_TELLING.search(variable.name)) and not _ABOUT.search(variable.name)
+    return variable.default is None and names_secret(variable.name)
+
+
+def names_secret(name: str) -> bool:
+    """Whether what is called so is a secret."""
+    return bool(_SECRET_NAME.search(name)) and not _ABOUT.search(name)
 
 
 def is_secret(name: str, value: str) -> bool:

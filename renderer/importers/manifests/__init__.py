@@ -23,7 +23,6 @@ from renderer.importers.manifests.objects import (
 )
 from renderer.importers.manifests.servers import KINDS, main_container, servers_among, transport_of
 from renderer.importers.manifests.workloads import read_workload
-from renderer.importers.naming import name_of
 from renderer.manifest import mappings
 from renderer.model import Source
 
@@ -70,21 +69,20 @@ def _gathered(server: Object, objects: Sequence[Object]) -> Gathering:
     ports = [port for each in services for port in _ports(each)]
     targets = [plain_text(port.get("targetPort")) or plain_text(port.get("port")) for port in ports]
     transport = transport_of(server, number, targets)
-    gathering = Gathering(server)
+    gathering = Gathering(server, transport.port, transport.named)
     read_workload(gathering, server, number, transport, near)
-    resource_name = plain_text(gathering.first.spec.get("resourceName")) or f"mcp-{name_of(server.name)}"
-    _network(gathering, near, services, labels, transport.port, transport.named, resource_name)
+    _network(gathering, near, services, labels)
     pod: DocumentPath = (*template_path(server), "spec")
     name = plain_text(pod_spec(server).get("serviceAccountName")) or plain_text(pod_spec(server).get("serviceAccount"))
     account = next((each for each in near if each.kind == "ServiceAccount" and each.name == name), None)
     related.read_account(name, account, gathering, pod)
     if name and name != "default":
-        related.read_rights(name, near, gathering, resource_name)
+        related.read_rights(name, near, gathering)
     for each in near:
         if each.kind == "HorizontalPodAutoscaler" and mapping(each.spec, "scaleTargetRef").get("name") == server.name:
-            related.read_autoscaler(each, gathering, resource_name)
+            related.read_autoscaler(each, gathering)
         elif each.kind == "PodDisruptionBudget" and selects(each.spec.get("selector"), labels):
-            related.read_disruption(each, gathering, resource_name)
+            related.read_disruption(each, gathering)
         elif each.kind == "ExternalSecret" and each.name in _secrets(gathering.first.document):
             related.read_external_secret(each, gathering)
     return gathering
@@ -95,43 +93,37 @@ def _ports(service: Object) -> list[dict[str, Any]]:
 
 
 def _network(
-    gathering: Gathering,
-    near: Sequence[Object],
-    services: Sequence[Object],
-    labels: Mapping[str, str],
-    port: int,
-    named: Mapping[str, int],
-    resource_name: str,
+    gathering: Gathering, near: Sequence[Object], services: Sequence[Object], labels: Mapping[str, str]
 ) -> None:
+    port, target_port = gathering.port, gathering.target_port
     clustered = [each for each in services if each.spec.get("clusterIP") != "None"]
-    leading = (each for each in clustered if any(network.target_port(item, named) == port for item in _ports(each)))
-    own = next(leading, None)
+    own = next((each for each in clustered if any(target_port(item) == port for item in _ports(each))), None)
     if own:
-        network.read_service(own, gathering, port, named, resource_name)
+        network.read_service(own, gathering)
     for each in services:
         if each is not own:
             gathering.leave(each, f"a further Service of the pods; {STAYS}")
     names = [each.name for each in services]
-    _ways_in(gathering, near, names, resource_name)
+    _ways_in(gathering, near, names)
     if not port:
         return
     policies = [e for e in near if e.kind == "NetworkPolicy" and selects(e.spec.get("podSelector"), labels)]
-    network.read_policies(policies, gathering, port, named, resource_name)
+    network.read_policies(policies, gathering)
     for each in near:
         if each.kind == "ServiceMonitor" and own and selects(each.spec.get("selector"), own.labels):
-            ports = {plain_text(item.get("name")): network.target_port(item, named) for item in _ports(own)}
-            network.read_monitor(each, gathering, {**ports, **named}, resource_name)
+            ports = {plain_text(item.get("name")): target_port(item) for item in _ports(own)}
+            network.read_monitor(each, gathering, {**ports, **gathering.ports})
 
 
-def _ways_in(gathering: Gathering, near: Sequence[Object], services: Sequence[str], resource_name: str) -> None:
+def _ways_in(gathering: Gathering, near: Sequence[Object], services: Sequence[str]) -> None:
     ways = [each for each in near if each.kind in ("Ingress", "HTTPRoute") and network.leads_to(each, services)]
     for number, each in enumerate(ways):
         if number:
             gathering.leave(each, f"a spec has one Ingress or HTTPRoute; {STAYS}")
         elif each.kind == "Ingress":
-            network.read_ingress(each, gathering, services, resource_name)
+            network.read_ingress(each, gathering, services)
         else:
-            network.read_route(each, gathering, services, resource_name)
+            network.read_route(each, gathering, services)
 
 
 def _secrets(value: Any) -> set[str]:

@@ -1,4 +1,4 @@
-"""Containers, the server's and others: command, variables, resources."""
+"""Containers, the server's and others: command, variables, resources, probes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import NamedTuple
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.manifests.objects import Object, mapping, texts
-from renderer.importers.variables import NOT_WRITTEN, is_secret
+from renderer.importers.variables import NAME, NO_NAME, NOT_WRITTEN, is_secret
 from renderer.manifest import at, mappings
 from renderer.model import JSON
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(r"(?<!\$)((?:\$\$)*)\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+_HEALTH: DocumentPath = ("spec", "health")
+_COUNTS = (("periodSeconds", 10), ("timeoutSeconds", 1), ("failureThreshold", 3))
 _AMOUNTS = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeralStorage"}
 
 
@@ -46,7 +47,7 @@ def _literal(reading: Reading, container: DocumentPath, target: DocumentPath, te
     names = {plain_text(each.get("name")) for each in mappings(reading.get(*container, "env"))}
     for _, name in _REFERENCE.findall(text):
         source = next((item for each in mappings(reading.get(*container, "envFrom")) if (item := _whole(each))), None)
-        if name not in names and source and _NAME.fullmatch(name):
+        if name not in names and source and NAME.fullmatch(name):
             names.add(name)
             question = f"whether it is the key {name} there: a word of the container is made of it"
             reading.decide((*container, "envFrom"), (*target, "env", name), {**source, "key": name}, question)
@@ -67,8 +68,8 @@ def read_env(reading: Reading, container: DocumentPath, target: DocumentPath, kn
         _env_from(reading, path, target, known)
     for path, _ in reading.items(*container, "env"):
         name = reading.text(*path, "name")
-        if not _NAME.fullmatch(name):
-            reading.lose(path, "the name of a variable has letters, digits and '_', and begins with no digit")
+        if not NAME.fullmatch(name):
+            reading.lose(path, NO_NAME)
             continue
         _variable(reading, path, (*target, "env", name), known)
 
@@ -112,7 +113,7 @@ def _env_from(reading: Reading, path: DocumentPath, target: DocumentPath, known:
         values = data_of(known, name) if kind == "configMap" else {}
         for entry, value in values.items():
             variable: DocumentPath = (*target, "env", f"{prefix}{entry}")
-            if not _NAME.fullmatch(f"{prefix}{entry}"):
+            if not NAME.fullmatch(f"{prefix}{entry}"):
                 reading.leave(path, target, f"the key {entry} of ConfigMap {name} is no name of a variable")
             elif not _hide(reading, path, variable, value, known):
                 reading.map(path, variable, value, f"the values of ConfigMap {name}")
@@ -151,3 +152,87 @@ def _amounts(reading: Reading, container: DocumentPath, target: DocumentPath, ki
         else:
             reading.lose((*path, name), "a spec has no field for it")
     return amounts
+
+
+# ---------------------------------------------------------------------------------------------
+# Probes.
+
+
+def read_probes(reading: Reading, container: DocumentPath, port: int, ports: dict[str, int]) -> None:
+    """The readiness probe, else the liveness probe, makes ``health``; a liveness probe besides makes
+    ``health.liveness``.
+    """
+    readiness, liveness, startup = ((*container, f"{name}Probe") for name in ("readiness", "liveness", "startup"))
+    first = readiness if reading.mapping(*readiness) else liveness
+    if reading.mapping(*first):
+        _way(reading, first, _HEALTH, port, ports)
+        for key, usual in _COUNTS:
+            if isinstance(value := reading.get(*first, key), int) and value != usual:
+                reading.map((*first, key), (*_HEALTH, key), value)
+            else:
+                reading.note((*first, key), (*_HEALTH, key))
+        reading.note((*first, "successThreshold"), None)
+    if first != liveness and reading.mapping(*liveness):
+        _way(reading, liveness, (*_HEALTH, "liveness"), port, ports)
+        for key, _ in _COUNTS:
+            reading.note((*liveness, key), (*_HEALTH, key), "as for readiness, with twice the patience")
+        reading.note((*liveness, "successThreshold"), None)
+    _startup(reading, startup, [readiness, liveness])
+    if reading.mapping(*startup):
+        reading.note(startup, (*_HEALTH, "startupSeconds"))
+
+
+def _way(reading: Reading, probe: DocumentPath, target: DocumentPath, port: int, ports: dict[str, int]) -> None:
+    if reading.mapping(*probe, "httpGet"):
+        http = (*probe, "httpGet")
+        reading.map((*http, "path"), (*target, "path"), reading.text(*http, "path") or "/")
+        _port(reading, http, target, port, ports)
+        if reading.text(*http, "scheme") == "HTTPS":
+            reading.write((*target, "scheme"), "HTTPS")
+        reading.note((*http, "scheme"), (*target, "scheme"))
+        for header, _ in reading.items(*http, "httpHeaders"):
+            name = reading.text(*header, "name")
+            reading.map(header, (*target, "headers", name), reading.text(*header, "value"))
+        reading.lose_each({"host": "a probe asks the pod itself"}, http)
+    elif reading.mapping(*probe, "exec"):
+        command: JSON = [reading.text(*word) for word, _ in reading.items(*probe, "exec", "command")]
+        reading.map((*probe, "exec", "command"), (*target, "command"), command)
+    elif reading.mapping(*probe, "grpc"):
+        service = reading.text(*probe, "grpc", "service")
+        reading.map((*probe, "grpc", "service"), (*target, "grpc"), {"service": service} if service else {})
+        _port(reading, (*probe, "grpc"), target, port, ports)
+    elif reading.mapping(*probe, "tcpSocket"):
+        reading.map((*probe, "tcpSocket"), (*target, "tcp"), True)
+
+
+def _port(reading: Reading, way: DocumentPath, target: DocumentPath, port: int, ports: dict[str, int]) -> None:
+    text = reading.text(*way, "port")
+    number = ports.get(text) or (int(text) if text.isdigit() else port)
+    if number == port:
+        reading.note((*way, "port"), ("spec", "transport", "port"))
+    else:
+        reading.map((*way, "port"), (*target, "port"), number)
+
+
+def _startup(reading: Reading, startup: DocumentPath, others: list[DocumentPath]) -> None:
+    """What a startup probe allows, or the initial delays of the others."""
+
+    def number(probe: DocumentPath, key: str, usual: int) -> int:
+        value = reading.get(*probe, key)
+        return value if isinstance(value, int) else usual
+
+    target = (*_HEALTH, "startupSeconds")
+    if reading.mapping(*startup):
+        attempts = number(startup, "periodSeconds", 10) * number(startup, "failureThreshold", 3)
+        seconds = number(startup, "initialDelaySeconds", 0) + attempts
+        reading.map((*startup, "failureThreshold"), target, seconds, "the time that the startup probe allows")
+        for probe in others:
+            reading.note((*probe, "initialDelaySeconds"), target, "asked once the start is over")
+        return
+    delays = {probe: number(probe, "initialDelaySeconds", 0) for probe in others}
+    longest = max(delays, key=lambda probe: delays[probe])
+    for probe, seconds in delays.items():
+        if probe == longest and seconds > 30:
+            reading.map((*probe, "initialDelaySeconds"), target, seconds + 30, "the delay, and time to answer")
+        elif reading.mapping(*probe):
+            reading.note((*probe, "initialDelaySeconds"), target, "asked until it answers, without a delay")

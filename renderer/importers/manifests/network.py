@@ -14,7 +14,6 @@ from renderer.importers.manifests.objects import (
     Object,
     lose_defaults,
     mapping,
-    name_object,
     read_annotations,
     texts,
 )
@@ -35,15 +34,8 @@ _NO_ACCESS = "who may call it: everybody who reaches it, as today; write issuers
 EVERYBODY: JSON = {"namespaceLabels": {}}
 
 
-def target_port(port: Mapping[str, JSON], names: Mapping[str, int]) -> int:
-    """The container port of a Service's port; 0 for an unknown name."""
-    text = plain_text(port.get("targetPort")) or plain_text(port.get("port"))
-    return names.get(text) or (int(text) if text.isdigit() else 0)
-
-
-def read_service(each: Object, into: Gathering, port: int, names: Mapping[str, int], resource_name: str) -> None:
-    reading = into.add(each)
-    name_object(reading, each, resource_name)
+def read_service(each: Object, into: Gathering) -> None:
+    reading = into.adopt(each)
     read_annotations(reading, ("metadata", "annotations"), ("spec", "service", "annotations"))
     lose_defaults(reading, ("spec",), _SERVICE_DEFAULTS)
     reading.lose_all(_ALLOCATED, "stays as it is", ("spec",))
@@ -61,11 +53,12 @@ def read_service(each: Object, into: Gathering, port: int, names: Mapping[str, i
         reading.map(("spec", "loadBalancerSourceRanges"), ("spec", "service", "sourceRanges"), ranges)
     has_own = False
     for path, item in reading.items("spec", "ports"):
-        if not has_own and target_port(as_mapping(item), names) == port:
+        target = into.target_port(as_mapping(item))
+        if not has_own and target == into.port:
             has_own = True
-            _own_port(reading, path, port)
+            _own_port(reading, path, target)
         else:
-            _further_port(reading, path, as_mapping(item), names)
+            _further_port(reading, path, as_mapping(item), target)
 
 
 def _own_port(reading: Reading, path: DocumentPath, port: int) -> None:
@@ -84,8 +77,8 @@ def _own_port(reading: Reading, path: DocumentPath, port: int) -> None:
     reading.note((*path, "protocol"), None)
 
 
-def _further_port(reading: Reading, path: DocumentPath, item: Mapping[str, JSON], names: Mapping[str, int]) -> None:
-    number, target = item.get("port"), target_port(item, names)
+def _further_port(reading: Reading, path: DocumentPath, item: Mapping[str, JSON], target: int) -> None:
+    number = item.get("port")
     if target == number == mapping(reading.document, "spec", "monitoring").get("port"):
         reading.note(path, ("spec", "monitoring", "port"))
         return
@@ -108,9 +101,8 @@ def leads_to(each: Object, services: Sequence[str]) -> bool:
     return any(f"'name': '{name}'" in text for name in services)
 
 
-def read_ingress(each: Object, into: Gathering, services: Sequence[str], resource_name: str) -> None:
-    reading = into.add(each)
-    name_object(reading, each, resource_name)
+def read_ingress(each: Object, into: Gathering, services: Sequence[str]) -> None:
+    reading = into.adopt(each)
     reading.map(("kind",), ("spec", "expose", "type"), "Ingress")
     annotations: DocumentPath = ("metadata", "annotations")
     reading.carry((*annotations, _INGRESS_CLASS), ("spec", "expose", "className"))
@@ -169,9 +161,8 @@ def re_path(path: str) -> str:
     return plain if plain.startswith("/") else f"/{plain}"
 
 
-def read_route(each: Object, into: Gathering, services: Sequence[str], resource_name: str) -> None:
-    reading = into.add(each)
-    name_object(reading, each, resource_name)
+def read_route(each: Object, into: Gathering, services: Sequence[str]) -> None:
+    reading = into.adopt(each)
     reading.map(("kind",), ("spec", "expose", "type"), "HTTPRoute")
     read_annotations(reading, ("metadata", "annotations"), ("spec", "expose", "annotations"))
     for number, (path, item) in enumerate(reading.items("spec", "parentRefs")):
@@ -211,10 +202,9 @@ def _matched(reading: Reading, rule: DocumentPath) -> Iterator[str]:
             reading.lose(match, "a spec matches hosts and path prefixes alone")
 
 
-def read_monitor(each: Object, into: Gathering, ports: Mapping[str, int], resource_name: str) -> None:
+def read_monitor(each: Object, into: Gathering, ports: Mapping[str, int]) -> None:
     """``ports``: the container's ports by the names of the Service's."""
-    reading = into.add(each)
-    name_object(reading, each, resource_name)
+    reading = into.adopt(each)
     reading.note(("spec", "selector"), None, "selects the Service")
     reading.note(("spec", "namespaceSelector"), None)
     for key, value in reading.mapping("metadata", "labels").items():
@@ -237,9 +227,7 @@ def read_monitor(each: Object, into: Gathering, ports: Mapping[str, int], resour
 # NetworkPolicies.
 
 
-def read_policies(
-    policies: Sequence[Object], into: Gathering, port: int, names: Mapping[str, int], resource_name: str
-) -> None:
+def read_policies(policies: Sequence[Object], into: Gathering) -> None:
     """The union of the policies. A direction that none restricts stays open until a person decides."""
     directions: set[str] = set()
     for each in policies:
@@ -255,24 +243,24 @@ def read_policies(
     else:
         into.first.default(("spec", "network", "egress"), {}, "the NetworkPolicy names what it may connect to")
     for number, each in enumerate(policies):
-        reading = into.add(each)
         if number:
+            reading = into.add(each)
             stays = f"{each.words} stays in force beside it until you delete it"
             why = f"what it allows is in the one policy of the spec; {stays}"
             reading.lose(("metadata", "name"), why, harmless=True)
         else:
-            name_object(reading, each, f"{resource_name}-netpol")
+            reading = into.adopt(each, f"{into.resource_name}-netpol")
         reading.note(("spec", "podSelector"), ("spec", "adopt", "selector"))
         reading.note(("spec", "policyTypes"), ("spec", "network"))
         for path, _ in reading.items("spec", "ingress"):
-            _ingress_rule(reading, path, port, names)
+            _ingress_rule(reading, path, into)
         for path, _ in reading.items("spec", "egress"):
             egress_rule(reading, path, (*path, "ports"), (*path, "to"))
 
 
-def _ingress_rule(reading: Reading, rule: DocumentPath, port: int, names: Mapping[str, int]) -> None:
-    ports = [target_port({"targetPort": item.get("port")}, names) for item in mappings(reading.get(*rule, "ports"))]
-    if ports and port not in ports:
+def _ingress_rule(reading: Reading, rule: DocumentPath, into: Gathering) -> None:
+    ports = [into.target_port({"port": item.get("port")}) for item in mappings(reading.get(*rule, "ports"))]
+    if ports and into.port not in ports:
         reading.lose(rule, "allows other ports than that of MCP; a spec would allow that one too")
         return
     reading.note((*rule, "ports"), ("spec", "transport", "port"))

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import Reading, plain_text
+from renderer.importers.draft import Reading, plain_text, port_number
+from renderer.importers.naming import name_of
 from renderer.kinds import KINDS
 from renderer.manifest import as_mapping, at
 from renderer.model import JSON, Source
 from renderer.model.source import API_GROUP
 
+#: What a spec takes as resourceName.
+OBJECT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 #: Created by controllers.
 _MADE = ("ReplicaSet", "ControllerRevision", "Endpoints", "EndpointSlice", "Event")
 #: For objects that are not taken over.
 STAYS = "it stays as it is, outside of mcpctl"
 _KEPT = "the API server's own: it stays as it is"
 _OF_TOOLS = "of the tool that installed it"
-SERVERS_OWN = (
+_SERVERS_OWN = (
     *("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "ownerReferences"),
     *("finalizers", "deletionGracePeriodSeconds", "deletionTimestamp"),
 )
@@ -69,34 +73,63 @@ class Object(NamedTuple):
         return f"{self.kind} {self.name}"
 
 
-class Gathering:
-    """A workload and its objects, all read into one spec."""
+def reading_of(each: Object, into: Reading | None = None) -> Reading:
+    """A Reading with the fields reported that every object has and that the API server keeps."""
+    reading = Reading(each.source, each.root, into)
+    for key in ("apiVersion", "kind"):
+        reading.note((key,), None)
+    reading.lose_all(["status"], _KEPT)
+    reading.lose_all(_SERVERS_OWN, _KEPT, ("metadata",))
+    return reading
 
-    def __init__(self, workload: Object) -> None:
-        self.readings: list[Reading] = []
-        self.taken: list[Object] = []
-        self.first = self.add(workload)
+
+def leave(reading: Reading, each: Object, why: str) -> None:
+    """Reports that the object is not taken over."""
+    for key in each.data:
+        if key not in ("apiVersion", "kind", "status"):
+            reading.lose((key,), f"{each.words}: {why}", harmless=True)
+
+
+class Gathering:
+    """A workload and its objects, all read into one spec.
+
+    ``port``: that of MCP in the container, 0 if it has none. ``ports``: all of the container by name.
+    """
+
+    def __init__(self, workload: Object, port: int, ports: Mapping[str, int]) -> None:
+        self.port = port
+        self.ports = ports
+        is_name = OBJECT_NAME.fullmatch(workload.name)
+        self.resource_name = workload.name if is_name else f"mcp-{name_of(workload.name)}"
+        self.first = reading_of(workload)
+        self.readings = [self.first]
+        self.taken = [workload]
 
     def add(self, each: Object) -> Reading:
-        """A Reading of the object, with server-managed fields reported."""
-        reading = Reading(each.source, each.root, self.readings[0] if self.readings else None)
-        for key in ("apiVersion", "kind"):
-            if key in each.data:
-                reading.note((key,), None)
-        reading.lose_all(["status"], _KEPT)
-        reading.lose_all(SERVERS_OWN, _KEPT, ("metadata",))
-        if self.readings:
-            reading.lose_all(["labels"], "every object of a server has the labels of the spec", ("metadata",))
+        reading = reading_of(each, self.first)
+        reading.lose_all(["labels"], "every object of a server has the labels of the spec", ("metadata",))
         self.readings.append(reading)
         self.taken.append(each)
         return reading
 
-    def leave(self, each: Object, why: str) -> None:
-        """Reports that the object is not taken over."""
+    def adopt(self, each: Object, own_name: str | None = None) -> Reading:
+        """Adds an object; its name is kept where it is not ``own_name``, which is the server's unless given."""
         reading = self.add(each)
-        for key in each.data:
-            if key not in ("apiVersion", "kind", "status"):
-                reading.lose((key,), f"{each.words}: {why}", harmless=True)
+        if each.name == (self.resource_name if own_name is None else own_name):
+            reading.note(("metadata", "name"), ("spec", "resourceName"))
+        else:
+            reading.map(("metadata", "name"), ("spec", "adopt", "names", each.kind), each.name)
+        if each.namespace:
+            reading.note(("metadata", "namespace"), ("spec", "namespace"))
+        return reading
+
+    def leave(self, each: Object, why: str) -> None:
+        leave(self.add(each), each, why)
+
+    def target_port(self, port: Mapping[str, JSON]) -> int:
+        """The container port of a Service's port; 0 for an unknown name."""
+        text = plain_text(port.get("targetPort")) or plain_text(port.get("port"))
+        return self.ports.get(text) or port_number(text)
 
 
 def mapping(data: Any, *path: str) -> dict[str, Any]:
@@ -135,7 +168,7 @@ def recognises(data: Mapping[str, JSON]) -> bool:
 
 def without_servers_own(data: Mapping[str, JSON]) -> dict[str, Any]:
     """A copy without what API servers and installers add."""
-    about = {key: value for key, value in mapping(data, "metadata").items() if key not in SERVERS_OWN}
+    about = {key: value for key, value in mapping(data, "metadata").items() if key not in _SERVERS_OWN}
     for key in ("annotations", "labels"):
         if isinstance(values := about.get(key), dict):
             about[key] = {name: value for name, value in values.items() if not name.startswith(_TOOLS)}
@@ -192,16 +225,6 @@ def read_annotations(reading: Reading, path: DocumentPath, target: DocumentPath)
             reading.lose((*path, key), _OF_TOOLS, harmless=True)
         else:
             reading.map((*path, key), (*target, key), plain_text(value))
-
-
-def name_object(reading: Reading, each: Object, resource_name: str) -> None:
-    """Names that differ from ours are written to ``adopt.names``."""
-    if each.name == resource_name:
-        reading.note(("metadata", "name"), ("spec", "resourceName"))
-    else:
-        reading.map(("metadata", "name"), ("spec", "adopt", "names", each.kind), each.name)
-    if each.namespace:
-        reading.note(("metadata", "namespace"), ("spec", "namespace"))
 
 
 def lose_defaults(reading: Reading, path: DocumentPath, defaults: Mapping[str, JSON]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.images import accept
-from renderer.importers.manifests.objects import Gathering, Object, mapping, name_object, read_annotations
+from renderer.importers.manifests.objects import Gathering, Object, mapping, read_annotations
 from renderer.manifest import as_mapping, at, mappings
 from renderer.model import JSON
 
@@ -15,10 +15,9 @@ _RULE = ("apiGroups", "resources", "resourceNames", "verbs", "nonResourceURLs")
 _ACCOUNT: DocumentPath = ("spec", "serviceAccount")
 
 
-def read_autoscaler(each: Object, into: Gathering, resource_name: str) -> None:
+def read_autoscaler(each: Object, into: Gathering) -> None:
     """Targets of CPU and memory in percent; replaces ``replicas``."""
-    reading = into.add(each)
-    name_object(reading, each, resource_name)
+    reading = into.adopt(each)
     reading.spec.pop("replicas", None)
     reading.note(("spec", "scaleTargetRef"), ("spec", "workload"))
     target: DocumentPath = ("spec", "autoscaling")
@@ -57,9 +56,8 @@ def _behaviour(reading: Reading, path: DocumentPath, target: DocumentPath) -> No
         reading.lose((*path, "selectPolicy"), "one policy by a number of pods", harmless=True)
 
 
-def read_disruption(each: Object, into: Gathering, resource_name: str) -> None:
-    reading = into.add(each)
-    name_object(reading, each, resource_name)
+def read_disruption(each: Object, into: Gathering) -> None:
+    reading = into.adopt(each)
     reading.note(("spec", "selector"), ("spec", "adopt", "selector"))
     for key in ("minAvailable", "maxUnavailable"):
         reading.carry(("spec", key), ("spec", "disruption", key))
@@ -121,7 +119,7 @@ def read_account(name: str, account: Object | None, into: Gathering, pod: Docume
         into.first.leave((), target, "true, if it uses the Kubernetes API with rights of elsewhere")
 
 
-def read_rights(account: str, near: Sequence[Object], into: Gathering, name: str) -> None:
+def read_rights(account: str, near: Sequence[Object], into: Gathering) -> None:
     """Rules of imported roles, names of other ClusterRoles."""
     roles = {(each.kind, each.name): each for each in near if each.kind in ("Role", "ClusterRole")}
     for binding in (each for each in near if account in _subjects(each)):
@@ -133,21 +131,20 @@ def read_rights(account: str, near: Sequence[Object], into: Gathering, name: str
             why = "a spec binds rules of its own, or a ClusterRole in the whole cluster"
             into.leave(binding, f"it stays as it is: {why}")
             continue
-        reading = into.add(binding)
-        reading.note(("subjects",), (*_ACCOUNT, "name"))
         if own is None:
+            reading = into.add(binding)
             reading.map(("roleRef",), (*_ACCOUNT, "clusterRoles", END), role)
             reading.note(("metadata", "name"), _ACCOUNT, "a binding of mcpctl's own: delete this one afterwards")
             accept(reading, "policy/wide-rights", "spec.serviceAccount.clusterRoles")
         else:
             target = (*_ACCOUNT, "clusterRules" if wide else "rules")
-            name_object(reading, binding, "" if wide else name)
-            rules = into.add(own)
-            name_object(rules, own, "" if wide else name)
+            own_name = "" if wide else into.resource_name
+            reading, rules = into.adopt(binding, own_name), into.adopt(own, own_name)
             for path, item in rules.items("rules"):
                 rule = {key: value for key, value in as_mapping(item).items() if key in _RULE and value}
                 rules.map(path, (*target, END), rule)
             reading.note(("roleRef",), target)
+        reading.note(("subjects",), (*_ACCOUNT, "name"))
 
 
 def _subjects(binding: Object) -> list[str]:

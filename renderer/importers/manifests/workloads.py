@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.images import set_image
-from renderer.importers.manifests.containers import Known, read_env, read_resources, read_words
+from renderer.importers.manifests.containers import Known, read_env, read_probes, read_resources, read_words
 from renderer.importers.manifests.objects import (
     Gathering,
     Object,
@@ -20,7 +19,6 @@ from renderer.importers.manifests.objects import (
     template_path,
 )
 from renderer.importers.manifests.pods import CONTAINER_DEFAULTS, pre_stop, read_pod, read_security, workload_strategy
-from renderer.importers.manifests.probes import read_probes
 from renderer.importers.manifests.servers import AS_PACKAGE, ATTACHED, Transport, selector_of, set_path
 from renderer.importers.manifests.volumes import read_volumes
 from renderer.importers.naming import name_of
@@ -28,7 +26,6 @@ from renderer.manifest import at, mappings
 from renderer.model import JSON
 from renderer.pins import system_namespace
 
-_OBJECT_NAME = re.compile(r"[a-z]([-a-z0-9]{0,50}[a-z0-9])?")
 _SCRAPE = "prometheus.io/"
 #: Of the container.
 _IDLE = {
@@ -46,7 +43,7 @@ def read_workload(
     scaled = (at(each.spec, "scaleTargetRef", "name") for each in near if each.kind == "HorizontalPodAutoscaler")
     known = Known(
         name_of(server.name),
-        server.name if _OBJECT_NAME.fullmatch(server.name) else f"mcp-{name_of(server.name)}",
+        gathering.resource_name,
         {each.name: each for each in near if each.kind == "ConfigMap"},
         {each.name: each for each in near if each.kind == "PersistentVolumeClaim"},
         is_replicated=(isinstance(replicas, int) and replicas > 1) or server.name in scaled,

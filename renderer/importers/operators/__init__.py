@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from renderer.importers.draft import Choices, Draft, draft_of
-from renderer.importers.manifests.objects import split_lists
+from renderer.importers.manifests.objects import leave, split_lists
 from renderer.importers.operators import kmcp, sig, toolhive
 from renderer.importers.operators.resource import Resource
 from renderer.importers.variables import complete
@@ -38,17 +38,17 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
     resources = [Resource(each, choices) for each in split_lists(sources)]
     servers = [each for each in resources if each.group_and_kind in _READERS]
     others = [each for each in resources if each not in servers]
-    related = {(each.kind, each.name): each for each in others}
+    related = {(each.object.kind, each.name): each for each in others}
     for server in servers:
         server.related = related
         _READERS[server.group_and_kind](server)
         if not server.reading.problems:
             complete(server.reading, server.server)
     if not servers:
-        message = f"there is no MCPServer among the resources, only {others[0].kind} {others[0].name}"
+        message = f"there is no MCPServer among the resources, only {others[0].object.words}"
         others[0].reading.refuse((), "import/no-server", message, "add the resource of the server to the files")
         return [draft_of(others[0].name, NAME, others[0].reading)]
     for other in others:
-        other.leave("stays as it is; the spec refers to it where it has a field for that")
+        leave(other.reading, other.object, "stays as it is; the spec refers to it where it has a field for that")
         servers[0].readings.append(other.reading)
     return [draft_of(each.name, NAME, *each.readings) for each in servers]

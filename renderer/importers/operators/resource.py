@@ -10,41 +10,34 @@ from renderer.importers.bridges import wrapped
 from renderer.importers.draft import Choices, Outcome, Reading, plain_text
 from renderer.importers.images import set_entrypoint
 from renderer.importers.manifests.containers import Known
-from renderer.importers.manifests.objects import SERVERS_OWN, Object, read_annotations, read_labels
+from renderer.importers.manifests.objects import Object, read_annotations, read_labels, reading_of
 from renderer.importers.naming import name_of
 from renderer.importers.packages import Started, started
 from renderer.labels import DESCRIPTION_ANNOTATION
 from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON
 
-_KEPT = "kept by the API server"
-
 
 class Resource:
     """``related``: other resources by kind and name. ``readings``: all that make one spec."""
 
-    def __init__(self, each: Object, choices: Choices) -> None:
-        self.data = each.data
-        self.kind = each.kind
+    def __init__(self, object_: Object, choices: Choices) -> None:
+        self.object = object_
         self.choices = choices
-        self.reading = Reading(each.source, each.root)
+        self.reading = reading_of(object_)
         self.readings: list[Reading] = [self.reading]
         self.related: Mapping[tuple[str, str], Resource] = {}
-        self.name = self.reading.text("metadata", "name") or "server"
+        self.name = object_.name or "server"
         self.server = name_of(self.name)
         self.known = Known(self.server, self.server, {}, {}, is_replicated=False)
 
     @property
     def group_and_kind(self) -> tuple[str, str]:
-        return plain_text(self.data.get("apiVersion")).partition("/")[0], self.kind
+        return self.reading.text("apiVersion").partition("/")[0], self.object.kind
 
     def read_metadata(self) -> None:
         """The namespace is not taken over: it is that of the run."""
         reading = self.reading
-        for key in ("apiVersion", "kind"):
-            reading.note((key,), None)
-        reading.lose_all(["status"], _KEPT)
-        reading.lose_all(SERVERS_OWN, _KEPT, ("metadata",))
         reading.note(("metadata", "name"), ("metadata", "name"))
         if namespace := reading.text("metadata", "namespace"):
             why = f"the namespace is that of the environment, or of --namespace; here it was {namespace}"
@@ -55,10 +48,6 @@ class Resource:
         # Carried above, so it is not lost as read_annotations says of mcpctl's own annotations.
         own = (DESCRIPTION_ANNOTATION,)
         reading.entries = [e for e in reading.entries if e.source[-1:] != own or e.outcome is not Outcome.LOST]
-
-    def leave(self, why: str) -> None:
-        for key in self.data:
-            self.reading.lose((key,), f"{self.kind} {self.name}: {why}", harmless=True)
 
     def read_account(self, path: DocumentPath) -> None:
         if name := self.reading.text(*path):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading, plain_text
 from renderer.importers.images import set_image
-from renderer.importers.manifests.containers import read_env, read_resources
+from renderer.importers.manifests.containers import read_env, read_probes, read_resources
 from renderer.importers.manifests.network import admitted, egress_rule
 from renderer.importers.manifests.objects import read_annotations, read_labels
 from renderer.importers.manifests.pods import read_security
-from renderer.importers.manifests.probes import read_probes
 from renderer.importers.operators.resource import Resource
 from renderer.importers.permissions import set_writable
 from renderer.importers.variables import literal

@@ -5,9 +5,8 @@ from __future__ import annotations
 from renderer.errors import DocumentPath
 from renderer.importers.draft import END, Reading
 from renderer.importers.images import set_image
-from renderer.importers.manifests.containers import read_env, read_resources, read_words
+from renderer.importers.manifests.containers import read_env, read_probes, read_resources, read_words
 from renderer.importers.manifests.pods import pre_stop, read_pod, read_security
-from renderer.importers.manifests.probes import read_probes
 from renderer.importers.manifests.volumes import read_volumes
 from renderer.importers.operators.resource import Resource
 from renderer.importers.permissions import allow_nothing, leave_folder
