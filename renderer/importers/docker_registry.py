@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.docker_flags import set_user
-from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Choices, Draft, Reading, draft_of, plain_text
+from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Choices, Draft, Reading, plain_text
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
 from renderer.importers.permissions import allow_hosts, allow_nothing, set_volume, split_volume
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
-from renderer.importers.variables import Variable, complete, literal, set_variable
+from renderer.importers.variables import Variable, completed, literal, set_variable
 from renderer.model import JSON, Source
 
 _TERM = re.compile(r"\{\{(.*?)\}\}")
@@ -157,9 +157,7 @@ def _read(reading: Reading, original: str, choices: Choices) -> Draft:
     else:
         message = "each of its tools starts a container of its own (type: poci), so it is not a server"
         reading.refuse(("type",), "import/no-server", message, "write a server that has these tools")
-    if reading.written(("spec",)):
-        complete(reading, name)
-    return draft_of(original, FORMAT, reading)
+    return completed(original, FORMAT, reading)
 
 
 def _within(reading: Reading, group: str, key: str) -> DocumentPath:

@@ -128,6 +128,11 @@ class Reading:
         if (value := self.get(*source)) is not None:
             self.map(source, target, value)
 
+    def carry_names(self, source: DocumentPath, target: DocumentPath) -> None:
+        """Appends the ``name`` of each item of the list there."""
+        for path, _ in self.items(*source):
+            self.map(path, (*target, END), self.text(*path, "name"))
+
     def carry_text(self, source: DocumentPath, target: DocumentPath) -> None:
         """Copies the text there, if any."""
         if text := self.text(*source):
@@ -175,9 +180,10 @@ class Reading:
         self._add(source, Outcome.DECISION, target, question)
 
     def comment(self, target: DocumentPath, text: str) -> None:
-        """Adds a comment above the field, below earlier ones."""
-        before = self.comments.get(target)
-        self.comments[target] = f"{before}\n{text}" if before else text
+        """Adds a comment, if there is a text, above the field and below earlier ones."""
+        if text:
+            before = self.comments.get(target)
+            self.comments[target] = f"{before}\n{text}" if before else text
 
     def lose(self, source: DocumentPath, why: str, harmless: bool = False) -> None:
         """Reports a field, if it is there, that a spec cannot express."""
@@ -186,15 +192,13 @@ class Reading:
 
     def lose_all(self, keys: Iterable[str], why: str, root: DocumentPath = ()) -> None:
         """Reports those of the fields that have a value, as harmless."""
-        for key in keys:
-            if self.get(*root, key) is not None:
-                self.lose((*root, key), why, harmless=True)
+        self.lose_each(dict.fromkeys(keys, why), root, harmless=True)
 
-    def lose_each(self, reasons: Mapping[str, str], root: DocumentPath = ()) -> None:
+    def lose_each(self, reasons: Mapping[str, str], root: DocumentPath = (), harmless: bool = False) -> None:
         """Reports those of the fields that have a value, each with its reason."""
         for key, why in reasons.items():
             if self.get(*root, key) is not None:
-                self.lose((*root, key), why)
+                self.lose((*root, key), why, harmless)
 
     def has_entry(self, source: DocumentPath) -> bool:
         return any(entry.source == (*self.root, *source) for entry in self.entries)
@@ -308,6 +312,11 @@ def put(document: dict[str, JSON], path: DocumentPath, value: JSON) -> DocumentP
         node = node[step]
         steps.append(step)
     return tuple(steps)
+
+
+def with_values(fields: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Without the fields that are null, false or empty."""
+    return {key: value for key, value in fields.items() if value}
 
 
 def port_number(value: JSON) -> int:

@@ -6,8 +6,7 @@ import re
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.image_config import image_config
-from renderer.importers.draft import END, Choices, Reading
-from renderer.model import JSON
+from renderer.importers.draft import END, Choices, Reading, with_values
 from renderer.policy.images import MOVING
 
 _IMAGE = re.compile(
@@ -38,8 +37,7 @@ def set_image(reading: Reading, source: DocumentPath, image: str) -> None:
 
 def accept(reading: Reading, rule: str, path: str, reason: str = TODAY) -> None:
     """Adds an entry of ``spec.accept``, which the report lists."""
-    at_path: dict[str, JSON] = {"path": path} if path else {}
-    reading.default(("spec", "accept", END), {"rule": rule, **at_path, "reason": reason}, reason)
+    reading.default(("spec", "accept", END), with_values({"rule": rule, "path": path, "reason": reason}), reason)
 
 
 def set_entrypoint(reading: Reading, image: str, choices: Choices) -> None:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from renderer.command import ProgramMissing, run
 from renderer.errors import ApplyFailed, DocumentPath, WaitTimedOut, excerpt
+from renderer.importers.draft import with_values
 from renderer.model import JSON
 
 Registry = Literal["npm", "pypi"]
@@ -41,9 +42,8 @@ class Package(NamedTuple):
     @property
     def fields(self) -> dict[str, JSON]:
         """``spec.package``."""
-        more = {"git": self.git, "subdirectory": self.subdirectory}
-        fields = {"registry": self.registry, "name": self.name, "version": self.version}
-        return {**fields, **{key: text for key, text in more.items() if text}}
+        more = with_values({"git": self.git, "subdirectory": self.subdirectory})
+        return {"registry": self.registry, "name": self.name, "version": self.version, **more}
 
 
 def parse_package(registry: Registry, text: str) -> Package | None:

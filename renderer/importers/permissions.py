@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ipaddress import ip_network
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.draft import END, Reading
+from renderer.importers.draft import END, Reading, with_values
 from renderer.importers.naming import digest
 from renderer.manifest import items
 from renderer.model import JSON
@@ -79,9 +79,8 @@ def set_volume(reading: Reading, source: DocumentPath, volume: str, target: str,
         reading.lose(source, f"'{excerpt(target, 80)}' is not a mount path")
     elif not volume or (_NAME.fullmatch(volume) and "/" not in volume and not volume.startswith(".")):
         name = volume_name(volume or target)
-        only: dict[str, JSON] = {"readOnly": True} if read_only else {}
-        volume_fields: dict[str, JSON] = {"name": name, "size": SIZE, "mountPath": target, **only}
-        reading.decide(source, (*STORAGE, END), volume_fields, "how large the volume is")
+        fields = with_values({"name": name, "size": SIZE, "mountPath": target, "readOnly": read_only})
+        reading.decide(source, (*STORAGE, END), fields, "how large the volume is")
     else:
         leave_folder(reading, source, volume, target)
 

@@ -37,14 +37,13 @@ def set_remote(reading: Reading, url: DocumentPath, transport: DocumentPath, kin
 def set_header(reading: Reading, source: DocumentPath, header: Variable, server: str) -> None:
     """A text, or a key of a Secret if it is secret or required without a value."""
     target = (*REMOTE, "headers", header.name)
+    is_needed = header.required and header.default is None
     if header.default is not None and PLACEHOLDER.search(header.default):
         reading.map(source, target, header.default)
-    elif header.secret or header.name.lower() == "authorization" or holds_secret(header):
+    elif header.secret or header.name.lower() == "authorization" or holds_secret(header) or is_needed:
         _secret(reading, source, target, header, server)
     elif header.default is not None:
         reading.map(source, target, header.default)
-    elif header.required:
-        _secret(reading, source, target, header, server)
     else:
         reading.comment(target, f'optional: {header.words}\n{header.name}: ""')
         reading.leave(source, target, f"optional, and not sent: {header.words}")
@@ -55,8 +54,7 @@ def set_remote_variable(reading: Reading, source: DocumentPath, variable: Variab
     target = (*REMOTE, "variables", variable.name)
     host = str(reading.written((*REMOTE, "url")) or "").partition("://")[2].partition("/")[0]
     if variable.default is not None and not variable.secret:
-        if variable.words:
-            reading.comment(target, variable.words)
+        reading.comment(target, variable.words)
         reading.map(source, target, variable.default)
     elif f"{{{variable.name}}}" in host:
         value = variable.choices[0] if variable.choices else variable.name.lower().replace("_", "-")
@@ -67,8 +65,7 @@ def set_remote_variable(reading: Reading, source: DocumentPath, variable: Variab
 
 def _secret(reading: Reading, source: DocumentPath, target: DocumentPath, variable: Variable, server: str) -> None:
     reference: JSON = {"secret": server, "key": variable.name}
-    if variable.words:
-        reading.comment(target, variable.words)
+    reading.comment(target, variable.words)
     reading.map(source, target, reference, f"set the key {variable.name} of the Secret {server}, which clients send")
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.draft import CATALOGUE, REPOSITORY, TITLE, VERSION, WEBSITE, Choices, Draft, Reading, draft_of
+from renderer.importers.draft import CATALOGUE, REPOSITORY, TITLE, VERSION, WEBSITE, Choices, Draft, Reading
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
 from renderer.importers.server_json_packages import choose, field_path, kind_of, set_package, variable_of
 from renderer.importers.toolhive_registry import apply_extension
-from renderer.importers.variables import complete
+from renderer.importers.variables import completed
 from renderer.manifest import as_mapping, at, items
 from renderer.model import JSON, Source
 
@@ -100,9 +100,7 @@ def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draf
     reading.lose_all(["icons", "id"], CATALOGUE)
     reading.lose_all(["source", "id", "subfolder"], CATALOGUE, ("repository",))
     _meta(reading, name, _what_runs(reading, name, choices))
-    if reading.written(("spec",)):
-        complete(reading, name)
-    return draft_of(original, FORMAT, reading, *others)
+    return completed(original, FORMAT, reading, *others)
 
 
 def _version_words(schema: str) -> str:

@@ -179,10 +179,16 @@ def set_package(reading: Reading, path: DocumentPath, server: str, choices: Choi
         hint = "its endpoint elsewhere is imported with --remote" if reading.get("remotes") else ""
         reading.refuse(path, "import/nuget", _NUGET, hint)
         return
-    if kind not in _KINDS:
+    image = ""
+    if kind == "oci":
+        image = _image(reading, path)
+    elif kind == "mcpb":
+        _bundle(reading, path)
+    elif kind in ("npm", "pypi"):
+        _registry_package(reading, path, "npm" if kind == "npm" else "pypi", choices)
+    else:
         reading.refuse(path, "import/package", f"'{excerpt(kind)}' is no type of packages that can be run")
         return
-    image = _KINDS[kind](reading, path, choices)
     _runtime(reading, path, server, kind)
     set_arguments(reading, path, server)
     set_environment(reading, path, server)
@@ -191,9 +197,8 @@ def set_package(reading: Reading, path: DocumentPath, server: str, choices: Choi
         set_entrypoint(reading, image, choices)
 
 
-def _image(reading: Reading, path: DocumentPath, choices: Choices) -> str:
+def _image(reading: Reading, path: DocumentPath) -> str:
     """Joins ``registryBaseUrl``, ``identifier`` and ``version``, which older definitions have apart."""
-    del choices
     image = reading.text(*field_path(reading, path, "identifier"))
     base = field_path(reading, path, "registryBaseUrl")
     host = (urlsplit(reading.text(*base)).netloc or "").removeprefix("index.").removeprefix("registry-1.")
@@ -210,8 +215,7 @@ def _image(reading: Reading, path: DocumentPath, choices: Choices) -> str:
     return image
 
 
-def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) -> str:
-    kind: Registry = "npm" if kind_of(reading, path) == "npm" else "pypi"
+def _registry_package(reading: Reading, path: DocumentPath, kind: Registry, choices: Choices) -> None:
     named = Package(kind, reading.text(*field_path(reading, path, "identifier")), reading.text(*path, "version"))
     reading.map(field_path(reading, path, "identifier"), ("spec", "package"), named.fields)
     if named.is_exact:
@@ -235,11 +239,9 @@ def _registry_package(reading: Reading, path: DocumentPath, choices: Choices) ->
         reading.note(base, ("spec", "package", "registry"))
     why = "package.lock holds the hashes of all that is installed: 'mcpctl pin'"
     reading.lose(field_path(reading, path, "fileSha256"), why)
-    return ""
 
 
-def _bundle(reading: Reading, path: DocumentPath, choices: Choices) -> str:
-    del choices
+def _bundle(reading: Reading, path: DocumentPath) -> None:
     package: JSON = {
         "registry": "mcpb",
         "url": reading.text(*field_path(reading, path, "identifier")),
@@ -248,10 +250,6 @@ def _bundle(reading: Reading, path: DocumentPath, choices: Choices) -> str:
     reading.map(field_path(reading, path, "identifier"), ("spec", "package"), package)
     reading.note(field_path(reading, path, "fileSha256"), ("spec", "package", "sha256"))
     reading.note((*path, "version"), ("spec", "package", "url"), "the address names the version")
-    return ""
-
-
-_KINDS = {"oci": _image, "npm": _registry_package, "pypi": _registry_package, "mcpb": _bundle}
 
 
 def _runtime(reading: Reading, path: DocumentPath, server: str, kind: str) -> None:

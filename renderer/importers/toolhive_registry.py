@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Choices, Draft, Reading, draft_of
+from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Choices, Draft, Reading
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
 from renderer.importers.permissions import allow_hosts, allow_nothing, leave_folder, split_volume
 from renderer.importers.remotes import set_header, set_remote
-from renderer.importers.variables import Variable, complete, literal, set_variable
+from renderer.importers.variables import Variable, completed, literal, set_variable
 from renderer.manifest import as_mapping
 from renderer.model import JSON, Source
 
@@ -93,9 +93,7 @@ def _read(reading: Reading, around: Sequence[Reading], original: str, choices: C
         apply_extension(reading, (), name)
         if transport == "stdio":
             set_entrypoint(reading, image, choices)
-    if reading.written(("spec",)):
-        complete(reading, name)
-    return draft_of(original, FORMAT, reading, *around)
+    return completed(original, FORMAT, reading, *around)
 
 
 def apply_extension(reading: Reading, path: DocumentPath, server: str) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath, excerpt
-from renderer.importers.draft import Reading
+from renderer.importers.draft import Draft, Reading, draft_of
+from renderer.importers.naming import name_of
 from renderer.model import JSON
 from renderer.policy.secrets import in_data, in_value, in_words
 
@@ -61,14 +62,12 @@ def set_variable(reading: Reading, source: DocumentPath, variable: Variable, ser
     key = variable.key or variable.name
     if variable.secret or holds_secret(variable):
         optional: dict[str, JSON] = {} if variable.required else {"optional": True}
-        if variable.words:
-            reading.comment(target, variable.words)
+        reading.comment(target, variable.words)
         left = "; the value in the definition is not written" if variable.default and not variable.secret else ""
         message = f"a secret: set the key {key} of the Secret {server}{left}{words}"
         reading.map(source, target, {"secret": server, "key": key, **optional}, message)
     elif variable.default is not None:
-        if variable.words:
-            reading.comment(target, variable.words)
+        reading.comment(target, variable.words)
         reading.map(source, target, literal(variable.default))
     elif variable.required:
         settings = settings_of(server)
@@ -77,6 +76,13 @@ def set_variable(reading: Reading, source: DocumentPath, variable: Variable, ser
     else:
         reading.comment(target, f'optional{words}\n{variable.name}: ""')
         reading.leave(source, target, f"optional, and not set{words}")
+
+
+def completed(original: str, format_name: str, reading: Reading, *others: Reading) -> Draft:
+    """The Draft of a definition, without secrets among the arguments and with what is missing."""
+    if reading.written(("spec",)):
+        complete(reading, name_of(original))
+    return draft_of(original, format_name, reading, *others)
 
 
 def complete(reading: Reading, server: str) -> None:

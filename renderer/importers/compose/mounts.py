@@ -8,7 +8,7 @@ from typing import NamedTuple
 from renderer.errors import DocumentPath
 from renderer.importers.compose.values import Project, filled, listed
 from renderer.importers.docker_flags import set_temporary
-from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.draft import END, Reading, plain_text, with_values
 from renderer.importers.permissions import SIZE, STORAGE, set_writable, split_volume, volume_name
 from renderer.importers.variables import is_secret_text
 from renderer.model import JSON
@@ -30,7 +30,8 @@ def _mount_of(item: JSON) -> Mount:
         source, target = (filled(plain_text(item.get(key))) or "" for key in ("source", "target"))
         return Mount(plain_text(item.get("type")) or "volume", source, target, item.get("read_only") is True)
     source, target, read_only = split_volume(filled(plain_text(item)) or "")
-    kind = "bind" if source.startswith((".", "~")) or "/" in source else "volume" if source else "anonymous"
+    is_path = source.startswith((".", "~")) or "/" in source or "\\" in source
+    kind = "bind" if is_path else "volume" if source else "anonymous"
     return Mount(kind, source, target, read_only)
 
 
@@ -66,8 +67,8 @@ def _volume(reading: Reading, path: DocumentPath, mount: Mount, project: Project
         set_writable(reading, path, mount.target.rstrip("/"))
     elif mount.kind == "volume" and mount.source:
         name = volume_name(mount.source)
-        fields: dict[str, JSON] = {"name": name, "size": SIZE, "mountPath": mount.target.rstrip("/")}
-        fields |= {"readOnly": True} if mount.read_only else {}
+        where = mount.target.rstrip("/")
+        fields = with_values({"name": name, "size": SIZE, "mountPath": where, "readOnly": mount.read_only})
         reading.map(path, (*STORAGE, END), fields, f"{SIZE} in a cluster: a volume of Docker has no size")
         if full := project.full_name("volumes", mount.source):
             target = ("spec", "adopt", "compose", "volumes", name)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.draft import END, Reading, plain_text, with_values
 from renderer.importers.manifests.objects import Object, mapping, texts
 from renderer.importers.variables import NAME, NO_NAME, NOT_WRITTEN, is_secret
 from renderer.manifest import at, mappings
@@ -82,7 +82,7 @@ def _variable(reading: Reading, path: DocumentPath, target: DocumentPath, known:
             reading.map(path, target, _literal(reading, path[:-2], target[:-2], value))
         return
     key, fields = next(iter(source.items()))
-    optional: dict[str, JSON] = {"optional": True} if at(fields, "optional") is True else {}
+    optional = with_values({"optional": at(fields, "optional") is True})
     named, entry = plain_text(at(fields, "name")), plain_text(at(fields, "key"))
     if key == "secretKeyRef":
         reading.map(path, target, {"secret": named, "key": entry, **optional})
@@ -118,9 +118,9 @@ def _env_from(reading: Reading, path: DocumentPath, target: DocumentPath, known:
             elif not _hide(reading, path, variable, value, known):
                 reading.map(path, variable, value, f"the values of ConfigMap {name}")
         if name and not values:
-            more: dict[str, JSON] = {"prefix": prefix} if prefix else {}
-            more |= {"optional": True} if reading.get(*path, key, "optional") is True else {}
-            reading.map(path, (*target, "envFrom", END), {kind: name, **more})
+            optional = reading.get(*path, key, "optional") is True
+            whole = with_values({kind: name, "prefix": prefix, "optional": optional})
+            reading.map(path, (*target, "envFrom", END), whole)
 
 
 def data_of(known: Known, config_map: str) -> dict[str, str]:

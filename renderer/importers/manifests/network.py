@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.draft import END, Reading, plain_text, with_values
 from renderer.importers.images import accept
 from renderer.importers.manifests.objects import (
     STAYS,
@@ -85,10 +85,9 @@ def _further_port(reading: Reading, path: DocumentPath, item: Mapping[str, JSON]
     if plain_text(item.get("protocol")) not in ("", "TCP") or not target or not isinstance(number, int):
         reading.lose(path, "a further port is one of TCP, and leads to one of the container")
         return
-    value: dict[str, JSON] = {"name": plain_text(item.get("name")) or f"port-{number}", "port": number}
-    value |= {"targetPort": target} if target != number else {}
-    value |= {"appProtocol": item["appProtocol"]} if item.get("appProtocol") else {}
-    reading.map(path, ("spec", "service", "ports", END), value)
+    name = plain_text(item.get("name")) or f"port-{number}"
+    further = {"targetPort": None if target == number else target, "appProtocol": item.get("appProtocol")}
+    reading.map(path, ("spec", "service", "ports", END), {"name": name, "port": number, **with_values(further)})
 
 
 # ---------------------------------------------------------------------------------------------
@@ -107,14 +106,7 @@ def read_ingress(each: Object, into: Gathering, services: Sequence[str]) -> None
     annotations: DocumentPath = ("metadata", "annotations")
     reading.carry((*annotations, _INGRESS_CLASS), ("spec", "expose", "className"))
     reading.carry_text(("spec", "ingressClassName"), ("spec", "expose", "className"))
-    for key, value in reading.mapping(*annotations).items():
-        path = (*annotations, key)
-        if key == _INGRESS_CLASS:
-            continue
-        if key.startswith(("kubectl.kubernetes.io/", "meta.helm.sh/", "argocd.argoproj.io/", "mcpctl.io/")):
-            reading.lose(path, "of the tool that installed it", harmless=True)
-        else:
-            reading.map(path, ("spec", "expose", "annotations", key), plain_text(value))
+    read_annotations(reading, annotations, ("spec", "expose", "annotations"))
     hosts, paths = _ingress_paths(reading, services)
     _exposed(reading, ("spec", "rules"), hosts, paths)
     for path, _ in reading.items("spec", "tls"):
@@ -286,7 +278,7 @@ def _peer(reading: Reading, path: DocumentPath, peer: Mapping[str, JSON]) -> Ite
     if any(as_mapping(each).get("matchExpressions") for each in (pods, spaces)):
         reading.lose(path, "a spec has no matchExpressions, and without them more would be allowed")
     elif block:
-        yield {"cidr": block.get("cidr"), **({"except": block["except"]} if block.get("except") else {})}
+        yield with_values({"cidr": block.get("cidr"), "except": block.get("except")})
     else:
         value: dict[str, JSON] = {}
         if isinstance(spaces, dict):

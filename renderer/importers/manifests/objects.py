@@ -219,8 +219,10 @@ def read_labels(reading: Reading, path: DocumentPath, kept: Iterable[str] = ()) 
 
 
 def read_annotations(reading: Reading, path: DocumentPath, target: DocumentPath) -> None:
-    """Annotations but those of tools."""
+    """Annotations but those of tools and those that are reported already."""
     for key, value in reading.mapping(*path).items():
+        if reading.has_entry((*path, key)):
+            continue
         if key.startswith((*_TOOLS, "mcpctl.io/")):
             reading.lose((*path, key), _OF_TOOLS, harmless=True)
         else:

@@ -74,8 +74,7 @@ def read_pod(reading: Reading, pod: DocumentPath, workload: str) -> None:
             reading.lose((*pod, key), f"{why}: {_REFUSED}")
         elif key in reading.mapping(*pod):
             reading.note((*pod, key), None)
-    for path, _ in reading.items(*pod, "imagePullSecrets"):
-        reading.map(path, ("spec", "imagePullSecrets", END), reading.text(*path, "name"))
+    reading.carry_names((*pod, "imagePullSecrets"), ("spec", "imagePullSecrets"))
     _aliases(reading, pod)
     _scheduling(reading, pod)
     for key in _PATCHED:  # a patch says them as well

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.draft import END, Reading, plain_text, with_values
 from renderer.importers.images import accept
 from renderer.importers.manifests.objects import Gathering, Object, mapping, read_annotations
 from renderer.manifest import as_mapping, at, mappings
@@ -76,13 +76,12 @@ def read_external_secret(each: Object, into: Gathering) -> None:
     keys: list[JSON] = []
     for path, item in reading.items("spec", "data"):
         remote = mapping(item, "remoteRef")
-        key = {"key": plain_text(at(item, "secretKey")), "remoteKey": plain_text(remote.get("key"))}
-        keys.append({**key, **({"property": remote["property"]} if remote.get("property") else {})})
+        key, remote_key = plain_text(at(item, "secretKey")), plain_text(remote.get("key"))
+        keys.append(with_values({"key": key, "remoteKey": remote_key, "property": remote.get("property")}))
         reading.note(path, ("spec", "externalSecrets"))
     store = {key: value for key, value in reading.mapping("spec", "secretStoreRef").items() if key in ("name", "kind")}
-    value: dict[str, JSON] = {"name": name, "store": store, "keys": keys}
-    if interval := reading.text("spec", "refreshInterval"):
-        value["refreshInterval"] = interval
+    interval = reading.text("spec", "refreshInterval")
+    value = with_values({"name": name, "store": store, "keys": keys, "refreshInterval": interval})
     reading.map(("spec",), ("spec", "externalSecrets", END), value)
     reading.note(("metadata",), ("spec", "externalSecrets"))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.draft import END, Reading, plain_text, with_values
 from renderer.importers.manifests.containers import Known, data_of
 from renderer.importers.manifests.objects import mapping
 from renderer.importers.permissions import STORAGE, set_writable
@@ -73,8 +73,8 @@ def _storage(reading: Reading, volume: Volume, fields: dict[str, JSON]) -> str:
     base = re.sub(r"[^a-z0-9-]", "-", volume.name.lower()).strip("-")[:36] or "data"
     taken = {plain_text(item.get("name")) for item in stored}
     name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, 99))) if n not in taken)
-    read_only: dict[str, JSON] = {"readOnly": True} if volume.read_only else {}
-    reading.map(volume.mount, (*STORAGE, END), {"name": name, **fields, "mountPath": volume.mount_path, **read_only})
+    mount = with_values({"mountPath": volume.mount_path, "readOnly": volume.read_only})
+    reading.map(volume.mount, (*STORAGE, END), {"name": name, **fields, **mount})
     if volume.sub_path:
         at = f"/spec/template/spec/containers/0/volumeMounts/{len(stored)}"
         operations: JSON = [

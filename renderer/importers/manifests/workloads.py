@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import END, Reading, plain_text
+from renderer.importers.draft import END, Reading, plain_text, with_values
 from renderer.importers.images import set_image
 from renderer.importers.manifests.containers import Known, read_env, read_probes, read_resources, read_words
 from renderer.importers.manifests.objects import (
     Gathering,
     Object,
     lose_defaults,
-    mapping,
     pod_spec,
     read_annotations,
     read_labels,
@@ -138,11 +137,7 @@ def _pod_annotations(reading: Reading, path: DocumentPath) -> None:
             reading.lose((*path, key), "mcpctl restarts pods itself when a file changes", harmless=True)
     if scraped:
         reading.default(("spec", "monitoring", "from"), [], "network.ingress.from says who may connect")
-    if not all(reading.has_entry((*path, key)) for key in annotations):
-        read_annotations(reading, path, ("spec", "annotations", "Pod"))
-        own = mapping(reading.spec, "annotations", "Pod")
-        for key in [key for key in own if key.startswith("checksum/") or (key.startswith(_SCRAPE) and scraped)]:
-            del own[key]
+    read_annotations(reading, path, ("spec", "annotations", "Pod"))
 
 
 def _image(reading: Reading, container: DocumentPath, transport: Transport) -> None:
@@ -217,9 +212,9 @@ def _container(reading: Reading, path: DocumentPath, field: str, known: Known, s
         if source is None or at(item, "subPath"):
             reading.lose(mount, "a container mounts what the server's own container mounts as a whole")
             continue
-        value: dict[str, JSON] = {"source": source, "path": reading.text(*mount, "mountPath")}
-        value |= {"readOnly": True} if at(item, "readOnly") else {}
-        reading.map(mount, (*target, "mounts", END), value)
+        where = reading.text(*mount, "mountPath")
+        fields = with_values({"source": source, "path": where, "readOnly": bool(at(item, "readOnly"))})
+        reading.map(mount, (*target, "mounts", END), fields)
     lose_defaults(reading, path, CONTAINER_DEFAULTS)
     reading.lose_all(["imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy"], "no field", path)
     reading.lose_all(["ports", "restartPolicy"], "of no use: the containers of a pod share their ports", path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from renderer.importers.draft import Choices, Draft, draft_of
+from renderer.importers.draft import Choices, Draft, Reading, draft_of
 from renderer.importers.manifests.objects import leave, split_lists
 from renderer.importers.operators import kmcp, sig, toolhive
 from renderer.importers.operators.resource import Resource
@@ -45,9 +45,11 @@ def read(sources: Sequence[Source], choices: Choices) -> list[Draft]:
         if not server.reading.problems:
             complete(server.reading, server.server)
     if not servers:
-        message = f"there is no MCPServer among the resources, only {others[0].object.words}"
-        others[0].reading.refuse((), "import/no-server", message, "add the resource of the server to the files")
-        return [draft_of(others[0].name, NAME, others[0].reading)]
+        first = others[0]
+        reading = Reading(first.object.source, first.object.root)
+        message = f"there is no MCPServer among the resources, only {first.object.kind} {first.name}"
+        reading.refuse((), "import/no-server", message, "add the resource of the server to the files")
+        return [draft_of(first.name, NAME, reading)]
     for other in others:
         leave(other.reading, other.object, "stays as it is; the spec refers to it where it has a field for that")
         servers[0].readings.append(other.reading)

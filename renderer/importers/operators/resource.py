@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from renderer import pins
 from renderer.errors import DocumentPath
 from renderer.importers.bridges import wrapped
-from renderer.importers.draft import Choices, Outcome, Reading, plain_text
+from renderer.importers.draft import Choices, Reading, plain_text
 from renderer.importers.images import set_entrypoint
 from renderer.importers.manifests.containers import Known
 from renderer.importers.manifests.objects import Object, read_annotations, read_labels, reading_of
@@ -45,9 +45,6 @@ class Resource:
         read_labels(reading, ("metadata", "labels"))
         reading.carry_text(("metadata", "annotations", DESCRIPTION_ANNOTATION), ("spec", "description"))
         read_annotations(reading, ("metadata", "annotations"), ("metadata", "annotations"))
-        # Carried above, so it is not lost as read_annotations says of mcpctl's own annotations.
-        own = (DESCRIPTION_ANNOTATION,)
-        reading.entries = [e for e in reading.entries if e.source[-1:] != own or e.outcome is not Outcome.LOST]
 
     def read_account(self, path: DocumentPath) -> None:
         if name := self.reading.text(*path):

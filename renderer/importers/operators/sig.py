@@ -27,8 +27,7 @@ def read_server(resource: Resource) -> None:
     set_image(reading, (*_IMAGE, "ref"), reading.text(*_IMAGE, "ref"))
     reading.note(("spec", "source", "type"), ("spec", "image"))
     reading.carry_text((*_IMAGE, "pullPolicy"), ("spec", "imagePullPolicy"))
-    for path, _ in reading.items(*_IMAGE, "imagePullSecrets"):
-        reading.map(path, ("spec", "imagePullSecrets", END), reading.text(*path, "name"))
+    reading.carry_names((*_IMAGE, "imagePullSecrets"), ("spec", "imagePullSecrets"))
     reading.default(("spec", "transport", "type"), "streamable-http", "the operator runs servers that speak HTTP")
     port = reading.get(*_CONFIG, "port")
     reading.map((*_CONFIG, "port"), ("spec", "transport", "port"), port)

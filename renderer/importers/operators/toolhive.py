@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from renderer.errors import DocumentPath
-from renderer.importers.draft import END, Reading
+from renderer.importers.draft import Reading, plain_text, with_values
 from renderer.importers.images import set_image
 from renderer.importers.manifests.containers import read_env, read_probes, read_resources, read_words
 from renderer.importers.manifests.pods import pre_stop, read_pod, read_security
@@ -61,8 +61,8 @@ def read_server(resource: Resource) -> None:
     elif affinity:
         reading.note(("spec", "sessionAffinity"), None, "the default")
     _access(resource)
-    for path, _ in reading.items("spec", "resourceOverrides", "proxyDeployment", "imagePullSecrets"):
-        reading.map(path, ("spec", "imagePullSecrets", END), reading.text(*path, "name"))
+    proxy: DocumentPath = ("spec", "resourceOverrides", "proxyDeployment")
+    reading.carry_names((*proxy, "imagePullSecrets"), ("spec", "imagePullSecrets"))
     reading.lose_each(_LOST, _SPEC)
     resource.start(image, kind == "stdio")
 
@@ -147,9 +147,8 @@ def _access(resource: Resource) -> None:
             advice = "write spec.access, or everybody may call the server"
             reading.lose(path, f"the issuer, or the public address, is not here: {advice}")
         return
-    issuer: dict[str, JSON] = {"url": config.reading.text("spec", "inline", "issuer")}
-    if jwks := config.reading.text("spec", "inline", "jwksUrl"):
-        issuer["jwks"] = jwks
+    inline = config.reading.mapping("spec", "inline")
+    issuer = with_values({"url": plain_text(inline["issuer"]), "jwks": plain_text(inline.get("jwksUrl"))})
     if (audience := reading.text(*path, "audience")) != url:
         issuer["audiences"] = [audience]
     reading.map(path, ("spec", "access"), {"url": url, "issuers": [issuer]})
