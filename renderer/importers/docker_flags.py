@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import Reading, plain_text
-from renderer.importers.permissions import allow_nothing, set_volume, set_writable, split_volume
+from renderer.importers.permissions import allow_nothing, set_host_alias, set_volume, set_writable, split_volume
 from renderer.importers.variables import Variable, set_variable
 from renderer.model import JSON
 from renderer.quantity import nano
@@ -234,14 +234,6 @@ def _limit(reading: Reading, flag: Flag) -> None:
         reading.default(("spec", "resources", "requests", resource), amount, why)
 
 
-def _add_host(reading: Reading, flag: Flag) -> None:
-    name, _, address = flag.value.replace("=", ":", 1).partition(":")
-    if address == "host-gateway":
-        reading.lose(flag.source, "a pod has no machine of its own: name the service instead")
-    else:
-        reading.map(flag.source, ("spec", "network", "hostAliases", name.lower()), address)
-
-
 def _gpus(reading: Reading, flag: Flag) -> None:
     count = int(flag.value) if re.fullmatch(r"[1-9][0-9]?", flag.value) else 1
     reading.decide(flag.source, ("spec", "gpu"), {"count": count}, "which product, and how many")
@@ -259,6 +251,6 @@ _SETTERS: Mapping[str, Callable[[Reading, Flag], None]] = {
     "--shm-size": lambda reading, flag: set_writable(
         reading, flag.source, SHARED_MEMORY, quantity(flag.value) or "64Mi"
     ),
-    "--add-host": _add_host,
+    "--add-host": lambda reading, flag: set_host_alias(reading, flag.source, flag.value),
     "--gpus": _gpus,
 }

@@ -11,7 +11,7 @@ from renderer.importers.docker_flags import set_user
 from renderer.importers.draft import CATALOGUE, END, REPOSITORY, TITLE, Choices, Draft, Reading, plain_text
 from renderer.importers.images import set_entrypoint, set_image
 from renderer.importers.naming import name_of
-from renderer.importers.permissions import allow_hosts, allow_nothing, set_volume, split_volume
+from renderer.importers.permissions import allow_hosts, allow_nothing, set_host_alias, set_volume, split_volume
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
 from renderer.importers.variables import Variable, completed, literal, set_variable
 from renderer.model import JSON, Source
@@ -266,8 +266,7 @@ def _run(reading: Reading, parameters: Parameters) -> None:
     if hosts:
         allow_hosts(reading, hosts)
     for path, _ in reading.items(*_within(reading, "run", "extraHosts")):
-        host, _, address = reading.text(*path).replace("=", ":", 1).partition(":")
-        reading.map(path, ("spec", "network", "hostAliases", host.lower()), address)
+        set_host_alias(reading, path, reading.text(*path))
     for path, _ in reading.items("run", "ports"):
         question = f"the definition publishes {excerpt(reading.text(*path))}: is it a further port of the service?"
         reading.decide(path, ("spec", "service"), None, question)

@@ -65,6 +65,15 @@ def _allow(reading: Reading, source: DocumentPath, text: str, ports: Sequence[in
         reading.lose(source, f"'{excerpt(text, 80)}' is not a host name")
 
 
+def set_host_alias(reading: Reading, source: DocumentPath, text: str) -> None:
+    """``name:address`` or ``name=address``."""
+    name, _, address = text.replace("=", ":", 1).partition(":")
+    if address == "host-gateway":
+        reading.lose(source, f"{excerpt(name)}: a pod has no machine of its own: name the service instead")
+    else:
+        reading.map(source, ("spec", "network", "hostAliases", name.lower()), address)
+
+
 def _network(text: str) -> str:
     try:
         return str(ip_network(text, strict=False))

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from renderer.importers.draft import Draft, Outcome
-from renderer.importers.spec_file import text_of
 from renderer.importers.bridges import Wrapped, wrapped
+from renderer.importers.draft import Draft, Outcome
 from renderer.importers.packages import Package, Started, started
+from renderer.importers.spec_file import text_of
 from renderer.model import JSON
 from tests.importers.live import FOLDER, draft_of, drafts_of, expected
 

@@ -18,7 +18,7 @@ from renderer.importers.manifests.pods import read_only
 from renderer.importers.manifests.servers import AS_PACKAGE, ATTACHED, set_path
 from renderer.importers.naming import name_of
 from renderer.importers.packages import Started, started
-from renderer.importers.permissions import set_writable
+from renderer.importers.permissions import set_host_alias, set_writable
 from renderer.importers.variables import (
     NAME,
     NO_NAME,
@@ -374,9 +374,7 @@ def _networks(reading: Reading, project: Project) -> None:
         source: DocumentPath = ("networks",) if raw else ()
         why = "its neighbours are there; the old project makes it"
         reading.map(source, ("spec", "compose", "networks"), outside, why)
-    for name, address in pairs(reading.get("extra_hosts"), ":").items():
-        host, address = (name, address) if address is not None else (name.partition("=")[0], name.partition("=")[2])
-        if address == "host-gateway":
-            reading.lose(("extra_hosts",), f"{host}: a pod has no machine of its own; name where the service runs")
-        else:
-            reading.map(("extra_hosts",), ("spec", "network", "hostAliases", host), address)
+    for name, address in reading.mapping("extra_hosts").items():
+        set_host_alias(reading, ("extra_hosts", name), f"{name}:{plain_text(address)}")
+    for path, item in reading.items("extra_hosts"):
+        set_host_alias(reading, path, plain_text(item))

@@ -74,13 +74,13 @@ def listed(reading: Reading, key: str) -> Iterator[tuple[DocumentPath, JSON]]:
         yield (key,), value
 
 
-def pairs(value: JSON, separator: str = "=") -> dict[str, str | None]:
+def pairs(value: JSON) -> dict[str, str | None]:
     """A mapping, or a list of ``NAME=value``; None for a name without a value."""
     if isinstance(value, dict):
         return {key: None if item is None else plain_text(item) for key, item in value.items()}
     values: dict[str, str | None] = {}
     for item in items(value):
-        name, stands, text = plain_text(item).partition(separator)
+        name, stands, text = plain_text(item).partition("=")
         values[name] = text if stands else None
     return values
 
