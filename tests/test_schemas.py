@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -291,15 +292,18 @@ def whole() -> Any:
 
 @pytest.mark.slow
 def test_the_part_for_a_changed_document_has_the_same_verdict() -> None:
-    """What is needed of the schema follows from the names of the fields: so each place once, in a small document."""
+    """What is needed of the schema follows from the names of the fields: so each place once, in a small document.
+
+    Of what may be wrong at a place each is tried at every third.
+    """
     seen: set[object] = set()
-    for path in sorted(ROOT.joinpath("docs/examples").glob("*.yaml")):
-        for document in documents(path):
-            image = {"image": "registry.example.com/mcp/demo:1.0"}
-            alone = [{**document, "spec": {**image, name: value}} for name, value in document["spec"].items()]
-            for changed in (changed for small in alone if whole().is_valid(small) for changed in changes(small, seen)):
-                part = Schema(assets.schema("mcpserver"))
-                assert part.is_valid(changed) is whole().is_valid(changed), changed
+    image = {"image": "registry.example.com/mcp/demo:1.0"}
+    for document in documents(ROOT / "docs/examples/everything.yaml"):
+        alone = [{**document, "spec": {**image, name: value}} for name, value in document["spec"].items()]
+        changed = (changed for small in alone if whole().is_valid(small) for changed in changes(small, seen))
+        for each in islice(changed, 0, None, 3):
+            part = Schema(assets.schema("mcpserver"))
+            assert part.is_valid(each) is whole().is_valid(each), each
     assert len(seen) > 300
 
 
