@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import takewhile
 from typing import Any, BinaryIO, Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -26,6 +27,9 @@ _AT_ONCE = 8
 _NUMBER = 4  # bytes
 #: What fits into a pipe, however little room the system gives it.
 _MOST_NUMBERS = 4096 // _NUMBER
+
+#: Passes items on, one after the other, and sees how far they are.
+Watched = Callable[[Sequence[Any]], Iterable[Any]]
 
 
 class Packing(Generic[Item, Result]):
@@ -43,7 +47,10 @@ class Packing(Generic[Item, Result]):
 
 
 def each(
-    work: Callable[[Item], Result], items: Sequence[Item], packing: Packing[Item, Result] | None = None
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    packing: Packing[Item, Result] | None = None,
+    watched: Watched = iter,
 ) -> list[Result]:
     """What ``work`` makes of each of the items, in their order.
 
@@ -51,15 +58,19 @@ def each(
     """
     count = min(len(os.sched_getaffinity(0)), MOST_PROCESSES) if sys.platform == "linux" else 1
     if count < 2 or len(items) < FEWEST:
-        return [work(item) for item in items]
+        return [work(item) for item in watched(items)]
     first = work(items[0])  # whatever is compiled or cached for all of them is so before the fork
-    made = _on_all_cores(work, items, count, packing or Packing())
+    made = _on_all_cores(work, items, count, packing or Packing(), watched)
     # What a child failed to do is done again here, where its failure can be told.
     return [first, *(made[i] if i in made else work(items[i]) for i in range(1, len(items)))]
 
 
 def _on_all_cores(
-    work: Callable[[Item], Result], items: Sequence[Item], count: int, packing: Packing[Item, Result]
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    count: int,
+    packing: Packing[Item, Result],
+    watched: Watched,
 ) -> dict[int, Result]:
     """By the number of the item, without those of a process that failed."""
     from pickle import dump, load  # 3 ms, which a short run need not pay
@@ -69,6 +80,7 @@ def _on_all_cores(
     starts = range(1, len(items), max(_AT_ONCE, -(-len(items) // _MOST_NUMBERS)))
     os.write(filled, b"".join(start.to_bytes(_NUMBER) for start in starts))
     os.close(filled)
+    parent = os.getpid()
     children: dict[int, BinaryIO] = {}
     made: dict[int, Result] = {}
     try:
@@ -76,15 +88,18 @@ def _on_all_cores(
             file: BinaryIO = open(os.memfd_create("results"), "w+b")  # noqa: SIM115 - closed with the child
             child = os.fork()
             if not child:
-                packed = (
-                    [(i, packing.pack(result)) for i, result in taken]
-                    for taken in _taken(work, items, queue, starts.step)
-                )
+                # Whose parent was killed works for nobody.
+                left = takewhile(lambda _: os.getppid() == parent, _taken(work, items, queue, starts.step))
+                packed = ([(i, packing.pack(result)) for i, result in taken] for taken in left)
                 _send(partial(dump, file=file), packed, file)
             children[child] = file
+        # All processes are about as far as this one, as the items are taken in their order.
+        position = iter(watched(range(len(items))))
         with suppress(Exception):  # which comes again, unless an earlier item has one
             for taken in _taken(work, items, queue, starts.step):
                 made.update(taken)
+                any(number == taken[-1][0] for number in position)
+            sum(position)
         while children:
             child = next(iter(children))
             _, status = os.waitpid(child, 0)

@@ -208,6 +208,47 @@ def test_no_child_is_left_when_somebody_ends_the_parent(forks: list[int]) -> Non
     assert are_gone(forks)
 
 
+@pytest.mark.usefixtures("four_cores", "forks")
+@pytest.mark.parametrize("count", [3, 30])
+def test_who_watches_sees_each_item_once(count: int) -> None:
+    seen: list[int] = []
+
+    def watched(items: Sequence[int]) -> Iterator[int]:
+        for item in items:
+            seen.append(item)
+            yield item
+
+    parallel.each(abs, range(count), watched=watched)
+    assert seen == list(range(count))
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_a_child_whose_parent_was_killed_works_on_nothing_more(tmp_path: Path) -> None:
+    (reading, writing), (waiting, going) = os.pipe(), os.pipe()
+    runs = os.fork()
+    if not runs:
+        here = os.getpid()
+        os.close(going)
+
+        def work(item: int) -> int:
+            """A child goes on when this process is gone, which ends with its second item."""
+            if os.getpid() != here:
+                os.read(waiting, 1)
+                os.write(writing, bytes([item]))
+            elif item:
+                os.kill(here, 9)
+            return item
+
+        parallel.each(work, range(30))
+    os.close(writing)
+    os.waitpid(runs, 0)
+    os.close(going)
+    worked = b"".join(iter(lambda: os.read(reading, 100), b""))
+    assert len(worked) <= 3 * 2, "what each of three had taken"
+    os.close(reading)
+    os.close(waiting)
+
+
 # ---------------------------------------------------------------------------------------------
 # The run.
 

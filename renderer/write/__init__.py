@@ -5,6 +5,7 @@ file ``.mcpctl`` in the folder of each server, and one for what an environment s
 what is not ours, is reported and left alone.
 """
 
+from renderer.parallel import Watched
 from renderer.write.comparison import (
     HEAD_WITHIN,
     MARK,
@@ -20,7 +21,7 @@ from renderer.write.comparison import (
     same_but_for_head,
     source_in,
 )
-from renderer.write.disk import UNFINISHED, Watched, digest
+from renderer.write.disk import UNFINISHED, digest
 from renderer.write.records import OLD_RECORD, RECORD, SERVER_LIST, parsed_records, servers_in, trees_in, unit_of
 from renderer.write.tree import KEEP_NAMESPACE, NAMESPACE_FILE, Allowed, Wanted, Written, all_of, holds_data, write
 

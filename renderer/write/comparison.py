@@ -179,7 +179,9 @@ def _differences(
     names = {*names_of(texts)}
     units = {path: unit_of(path, depth).rpartition("/")[2] for path in records.digests if path not in files}
     stale = [path for path, name in units.items() if not name or name in names or (whole and name not in keep)]
-    unlike = {path: content for path, content in tree.contents(files) if content != files[path].encode()}
+    unlike = {
+        path: content for path, content in tree.contents(files) if content is None or content != files[path].encode()
+    }
     there = {path: content for path, content in tree.contents(stale) if content is not None}
     tree.refuse_links()
     lists = [path for path in _server_lists(tree, depth) if path not in files]

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from renderer.errors import OutputTreeFault, Place, Problem
 from renderer.kinds import KINDS
+from renderer.parallel import Watched
 from renderer.write.comparison import NOT_OURS, REASONS, Difference, Merged, as_recorded, no_merge, state_of
-from renderer.write.disk import UNFINISHED, Folder, Watched, nearest, temporary, tree_faults
+from renderer.write.disk import UNFINISHED, Folder, nearest, temporary, tree_faults
 from renderer.write.records import (
     OLD_RECORD,
     RECORD,
@@ -80,7 +81,7 @@ def write(trees: Sequence[Wanted], watched: Watched = iter) -> list[Written]:
     Raises OutputTreeFault, with one Problem a file, where that would destroy what is not ours (``force`` overwrites
     edited and foreign files, but never follows a link), or where the disk does not take it; without ``prune_data``,
     where files of volumes or namespaces would go; without ``allow_empty``, where no server is left. Then nothing has
-    been changed, or the message says what. ``watched`` passes on the paths that are written.
+    been changed, or the message says what. ``watched`` passes on the folders that are written.
     """
     plans: list[_Plan] = []
     faults: list[OutputTreeFault] = []
@@ -248,23 +249,25 @@ def _folded(path: str) -> str:
 def _put_in_place(
     tree: Folder, changed: Iterable[str], removed: Iterable[str], coming: Mapping[str, str | None]
 ) -> None:
-    for path in changed:
-        tree.put_in_place(path)
+    tree.put_in_place(changed)
     for path in removed:
         tree.remove(path)
     tree.sync_names([*changed, *removed])
-    for unit, text in coming.items():
-        if not unit:
-            for folder in {path.rpartition("/")[0] for path in removed}:
-                tree.remove_empty(folder)
-            tree.sync_names(map(record_path, coming))
-        if text is None:
-            tree.remove(record_path(unit))
-            tree.remove(temporary(record_path(unit)))
-            tree.remove_empty(unit)
-        else:
-            tree.put_in_place(record_path(unit))
+    _put_records(tree, {unit: text for unit, text in coming.items() if unit})
+    if "" in coming:
+        for folder in {path.rpartition("/")[0] for path in removed}:
+            tree.remove_empty(folder)
+        tree.sync_names(map(record_path, coming))
+        _put_records(tree, {"": coming[""]})
     tree.sync_names([RECORD])
+
+
+def _put_records(tree: Folder, coming: Mapping[str, str | None]) -> None:
+    tree.put_in_place(record_path(unit) for unit, text in coming.items() if text is not None)
+    for unit in (unit for unit, text in coming.items() if text is None):
+        tree.remove(record_path(unit))
+        tree.remove(temporary(record_path(unit)))
+        tree.remove_empty(unit)
 
 
 def _complete(tree: Folder, records: Records, depth: int) -> None:

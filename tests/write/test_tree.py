@@ -879,6 +879,24 @@ def test_what_holds_no_data_leaves_without_asking(tmp_path: Path) -> None:
     assert write(tmp_path, {"b.yaml": "x\n"}).removed == ("a.yaml",)
 
 
+def test_in_memory_many_files_are_not_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "_is_memory", lambda _: True)
+    monkeypatch.setattr(os, "major", lambda _: 0)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    write(tmp_path / "tree", {f"s{n}/0.yaml": f"{n}\n" for n in range(300)})
+    assert len(synced) <= 3, "of one file, the journal of the tree, and its folder it is asked"
+
+
+def test_what_is_memory(tmp_path: Path) -> None:
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    types = {line.split()[2]: line.partition(" - ")[2].split()[0] for line in mounts}
+    for number, kind in types.items():
+        assert disk._is_memory(os.makedev(*map(int, number.split(":")))) == (kind == "tmpfs")
+    assert "tmpfs" in types.values()
+    assert len({*types.values()}) > 1
+
+
 @pytest.mark.parametrize(
     ("syncfs", "release", "device", "tells"),
     [
@@ -898,6 +916,7 @@ def test_many_files_are_synced_together_and_each_is_asked_for_where_that_may_not
 ) -> None:
     files = {f"s{n}/0.yaml": f"{n}\n" for n in range(300)}
     steps: list[object] = []
+    monkeypatch.setattr(disk, "_is_memory", lambda _: False)
 
     def called(_: int) -> int | None:
         steps.append("all")
