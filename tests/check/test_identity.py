@@ -238,7 +238,7 @@ def identities(target: str, patches: Any) -> set[tuple[Any, ...]] | None:
 
 
 @pytest.mark.parametrize("target", KINDS_OF)
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_no_patch_makes_the_identities_grow_or_move(target: str, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(KINDS_OF[target]))

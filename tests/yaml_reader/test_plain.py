@@ -176,7 +176,7 @@ def is_plain_scalar(text: str) -> bool:
 
 @pytest.fixture(scope="module")
 def random_passing() -> list[str]:
-    return [text for text in random_scalars(20_000) if strict_verdict(text) is not DOUBTFUL]
+    return [text for text in random_scalars(8_000) if strict_verdict(text) is not DOUBTFUL]
 
 
 @pytest.mark.parametrize("values", [kubectl_values, compose_values, pyyaml_values, ruamel_values])
