@@ -422,8 +422,8 @@ _SHAPES += [autoscaler, budget, ingress, route, monitor]
 @pytest.mark.parametrize("make", _SHAPES)
 def test_documents_of_any_shape_are_survived(make: Any) -> None:
     whole, others = make(), every_object()
-    for path in _places(whole):
-        for junk in _JUNK:
+    for number, path in enumerate(_places(whole)):
+        for junk in _JUNK[number % 2 :: 2]:  # neighbours have the other half
             doc = spoilt(whole, *path, value=junk)
             assert isinstance(object_faults(doc), list)
             assert isinstance(set_faults([doc, *others]), list)
