@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from renderer.schemas.deprecated import KEYWORD, words
+from renderer.schemas import DEPRECATED, deprecation_words
 from renderer.yaml_writer import scalar
 
 Node = Mapping[str, Any]
@@ -114,7 +114,7 @@ def below(known: Sequence[Field], path: str) -> list[Field]:
 class _Reference:
     def __init__(self, schema: Node) -> None:
         self._definitions: Node = schema.get("$defs", {})
-        self._deprecated: Node = schema.get(KEYWORD, {})
+        self._deprecated: Node = schema.get(DEPRECATED, {})
 
     def fields(self, node: Node, path: str, form: str) -> Iterator[Field]:
         """All fields below ``node``, in the schema's order, parents first."""
@@ -170,7 +170,7 @@ class _Reference:
         facts += ["required"] if field.required else []
         facts += [f"default: {_code(node['default'])}"] if "default" in node else []
         facts += field.conditions
-        return [*facts, words(self._deprecated[field.path])] if field.path in self._deprecated else facts
+        return [*facts, deprecation_words(self._deprecated[field.path])] if field.path in self._deprecated else facts
 
     def _type(self, node: Node) -> str:
         """What may stand there, in words."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import decimal
 import math
 import re
-import textwrap
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -223,13 +222,20 @@ def comment(text: str, indent: int = 0, width: int = 100) -> str:
     lines: list[str] = []
     for paragraph in text.replace("\r\n", "\n").expandtabs(2).split("\n"):
         line = paragraph if _is_ordinary(paragraph) else _NOT_IN_COMMENT.sub(_in_ascii, paragraph)
-        fits = len(start) + len(line) <= width
-        lines += (
-            [line]
-            if fits
-            else textwrap.wrap(line, max(width - len(start), 20), break_long_words=False, break_on_hyphens=False)
-        )
+        lines += _wrapped(line, max(width - len(start), 20))
     return "\n".join((start + line).rstrip() for line in lines)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """As ``textwrap.wrap`` without breaking words, whose import and patterns take 2 ms."""
+    first, *words = line.split(" ")
+    lines = [first]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) <= width:
+            lines[-1] += f" {word}"
+        elif word:
+            lines.append(word)
+    return lines if lines[0].strip() else lines[1:] or lines
 
 
 def _in_ascii(odd: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import random
+import textwrap
 from typing import Any
 
 import pytest
@@ -311,6 +312,13 @@ def test_comments_are_wrapped() -> None:
     assert comment("one two three four five six", 2, 24) == "  # one two three four\n  # five six"
     assert comment("a\n\nb\x1b[31m\u2028c") == "# a\n#\n# b\\x1b[31m\\u2028c"
     assert comment("") == "#"
+
+
+@given(st.text("ab- ", min_size=20), st.integers(20, 30))
+def test_comments_are_wrapped_as_python_wraps(text: str, width: int) -> None:
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    expected = [text] if len(text) <= width or not lines else lines
+    assert comment(text, 0, width + 2).split("\n") == [f"# {line}".rstrip() for line in expected]
 
 
 def test_no_more_texts_are_kept_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:

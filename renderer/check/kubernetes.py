@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
+from renderer.check import located, parsed
 from renderer.check.api_rules import object_faults, set_faults
 from renderer.check.api_rules.references import OURS
-from renderer.check.documents import located, parsed
 from renderer.check.kubernetes_schema import UNKNOWN_KIND, schema_faults
 from renderer.check.pod_security import Level, violations
 from renderer.errors import Fault, Problem

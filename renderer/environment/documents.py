@@ -17,8 +17,7 @@ from renderer.model import DNS, Answerer, NamespaceRules, Options, Source
 from renderer.pins import system_namespace
 from renderer.policy.catalogue import RULES
 from renderer.resolve.defaults import defaults_of
-from renderer.schemas import Schema
-from renderer.schemas.deprecated import deprecations
+from renderer.schemas import Schema, deprecations
 from renderer.wording import suggestion
 
 _PREFIX = "policy/"

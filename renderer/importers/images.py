@@ -7,7 +7,7 @@ import re
 from renderer.errors import DocumentPath, excerpt
 from renderer.image_config import image_config
 from renderer.importers.draft import END, Choices, Reading, with_values
-from renderer.policy.images import MOVING
+from renderer.policy.containers import MOVING
 
 _IMAGE = re.compile(
     r"(([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)+|localhost)(:[0-9]{1,5})?/"

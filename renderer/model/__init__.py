@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from renderer.model.access import Access, Issuer, RateLimit, Rights, ToolRule
-from renderer.model.adopt import Adopt
 from renderer.model.cluster import (
     DNS,
     AccessRule,
+    Adopt,
     Answerer,
     ExternalSecret,
     Gpu,

@@ -1,4 +1,6 @@
-"""What a server has in a cluster alone: account, rights, Service, places of its pods, sandbox, external secrets."""
+"""What a server has in a cluster alone: account, rights, Service, places of its pods, sandbox, external secrets;
+and what it keeps of an installation that it takes over.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,27 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from renderer.namedtuples import NamedTuple
+
+
+class Adopt(NamedTuple):
+    """Empty where nothing is taken over. ``selector`` is that of the workload, ``names`` are by kind.
+
+    ``claims`` and ``volumes`` (of Docker) are by the names of the spec's storage.
+    """
+
+    selector: Mapping[str, str] = {}
+    names: Mapping[str, str] = {}
+    claims: Mapping[str, str] = {}
+    service_name: str | None = None
+    claim_labels: Mapping[str, str] = {}
+    project: str | None = None
+    container_name: str | None = None
+    volumes: Mapping[str, str] = {}
+
+    def name(self, kind: str, default: str) -> str:
+        """The name of the server's object of that kind."""
+        return self.names.get(kind, default)
+
 
 if TYPE_CHECKING:
     from renderer.model.fields import Amounts

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from renderer.errors import DocumentPath, Fault, Place, Problem
 from renderer.images import AS_WRITTEN, Images
 from renderer.model.access import Access
-from renderer.model.adopt import Adopt
 from renderer.model.cluster import (
     KUBE_DNS,
     NODE_LOCAL,
+    Adopt,
     Answerer,
     ExternalSecret,
     Gpu,

@@ -15,7 +15,7 @@ from renderer.namedtuples import NamedTuple
 from renderer.pinning.edits import CannotEdit, edited
 from renderer.pinning.packages import LOCK_FOLDER_FILES, LOCK_NAMES, is_newer, newest_version, written_lock
 from renderer.pinning.registries import NoAnswer, digest_of, newest_tag, tags_of
-from renderer.policy.images import is_pinned_source
+from renderer.policy.containers import is_pinned_source
 
 _HINT = "run 'mcpctl pin'"
 

@@ -6,16 +6,15 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from renderer.check.documents import located
+from renderer.check import located
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.kinds import DEFAULT_ACCOUNT
 from renderer.labels import SERVER_LABEL
 from renderer.later import later
 from renderer.manifest import CONTAINER_FIELDS, Json, at, entries, items, kind_of, mapping, pod_of, text
 from renderer.model import Rendered
-from renderer.policy.images import image_faults, is_repository, source_faults
+from renderer.policy.containers import image_faults, is_repository, machine_variables, source_faults, variable_faults
 from renderer.policy.literals import literal_faults, token_faults
-from renderer.policy.variables import machine_variables, variable_faults
 from renderer.render import has_user_templates
 from renderer.wording import excerpt
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from renderer.errors import DocumentPath, Fault
 from renderer.later import later
 from renderer.model import Access, Container, SecretRef, Server
-from renderer.policy.images import image_faults, source_faults
+from renderer.policy.containers import image_faults, source_faults, variable_faults
 from renderer.policy.literals import secrets_of
-from renderer.policy.variables import variable_faults
 from renderer.variables import expanded_in, pieces
 
 if TYPE_CHECKING:

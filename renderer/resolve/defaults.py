@@ -91,7 +91,7 @@ class _Compiler:
 
     def _referred(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """The definition, where a subschema refers to one and has no fields itself."""
-        while schema.keys() & _NESTED == {"$ref"}:
+        while "$ref" in schema and schema.keys() & _NESTED == {"$ref"}:
             schema = self._definitions[schema["$ref"].removeprefix("#/$defs/")]
         return schema
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from renderer.errors import Fault
+from renderer.errors import DocumentPath, Fault, Severity
 from renderer.later import instead, later
 
 if TYPE_CHECKING:
@@ -32,7 +32,12 @@ with instead("email.utils", parsedate_to_datetime=str), instead("decimal", Decim
 
 _REFERENCE = "#/$defs/"
 #: What a part has no use for: what it refers to stands in it.
-_NOT_RULES = frozenset({"$ref", "$defs", "title", "description", "default", "examples"})
+_NOT_RULES = frozenset(
+    {
+        *("$ref", "$defs", "title", "description", "default", "examples"),
+        *("x-expected", "x-unit", "x-too-low", "x-secret", "x-instead", "x-text", "x-values"),
+    }
+)
 #: A definition by its name; None where there is none.
 Definitions = Callable[[str], Any]
 #: So many instances are checked by what their fields need of the schema: compiling a large one takes 25 ms.
@@ -141,9 +146,14 @@ _APPLIES_TO: Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]] = {
     **dict.fromkeys(("if", "then", "else", "not"), lambda values: values),
 }
 _COMBINED = ("allOf", "anyOf", "oneOf")
-_TAKEN_APART = frozenset({*_APPLIES_TO, *_COMBINED, "properties", "additionalProperties", "$ref"})
 #: Keywords without subschemas.
-_FLAT = frozenset({"type", "enum", "const", "required", "pattern", "minLength", "maxLength", "minimum", "maximum"})
+_FLAT = frozenset(
+    {
+        *("type", "enum", "const", "required", "pattern", "minLength", "maxLength", "minItems", "maxItems"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minProperties", "maxProperties"),
+        "uniqueItems",
+    }
+)
 
 
 class _Part:
@@ -160,10 +170,11 @@ class _Part:
     def _part(self, schema: Any, values: Sequence[Any]) -> Any:
         if not values or not isinstance(schema, dict):
             return schema if values else True
-        if _TAKEN_APART.isdisjoint(schema):
-            self._whole += [rule for word, rule in schema.items() if word not in _FLAT]
-            return schema
-        own = {word: self._rule(word, schema, values) for word in schema if word not in _NOT_RULES}
+        own = {
+            word: rule if word in _FLAT else self._rule(word, schema, values)
+            for word, rule in schema.items()
+            if word not in _NOT_RULES
+        }
         if "$ref" in schema:
             definition = self._definitions(_name(schema["$ref"]))
             referred = self._part(definition, values) if definition else {"$ref": schema["$ref"]}
@@ -182,13 +193,55 @@ class _Part:
                 return self._fields(rule, mappings)
             known = schema.get("properties", ())
             return self._part(rule, [value[name] for value in mappings for name in value if name not in known])
-        if word not in _FLAT:
-            self._whole.append(rule)
+        self._whole.append(rule)
         return rule
 
     def _fields(self, schemas: Mapping[str, Any], mappings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        present = {name for value in mappings for name in value}
-        return {
-            name: self._part(schema, [value[name] for value in mappings if name in value]) if name in present else True
-            for name, schema in schemas.items()
-        }
+        present: dict[str, list[Any]] = {}
+        for value in mappings:
+            for name in value:
+                present.setdefault(name, []).append(value[name])
+        known = dict.fromkeys(schemas, True)
+        return {**known, **{name: self._part(schemas[name], present[name]) for name in present if name in known}}
+
+
+#: Where a schema lists, at its root, the fields that end in a later version, each with what takes its place:
+#: ``{"spec.old": {"successor": "spec.new", "ends": "0.3"}}``. For editors the field itself has ``"deprecated": true``
+#: and the same words as ``deprecationMessage``.
+DEPRECATED = "x-deprecated"
+
+
+def deprecation_words(entry: Mapping[str, str]) -> str:
+    """What a schema says of such a field, for people."""
+    return f"{_deprecation(entry)}; {_successor(entry)}"
+
+
+def _deprecation(entry: Mapping[str, str]) -> str:
+    return f"deprecated: it ends with mcpctl {entry['ends']}"
+
+
+def _successor(entry: Mapping[str, str]) -> str:
+    return f"use {entry['successor']} instead"
+
+
+def deprecations(schema: Mapping[str, Any], data: object) -> list[Fault]:
+    """A warning for each such field that the document has, whether or not the document is valid otherwise."""
+    return [
+        Fault(path, "schema/deprecated", _deprecation(entry), _successor(entry), Severity.WARNING, at_key=True)
+        for field, entry in schema.get(DEPRECATED, {}).items()
+        for path in _places(data, field.replace("[]", ".[]").split("."), ())
+    ]
+
+
+def _places(data: object, steps: Sequence[str], path: DocumentPath) -> Iterator[DocumentPath]:
+    """Where the document has the field; ``[]`` is each item of a list, ``<name>`` each entry of a mapping."""
+    if not steps:
+        yield path
+        return
+    step, *rest = steps
+    if isinstance(data, list) and step == "[]":
+        for i, item in enumerate(data):
+            yield from _places(item, rest, (*path, i))
+    elif isinstance(data, dict):
+        for name in data if step.startswith("<") else {step} & data.keys():
+            yield from _places(data[name], rest, (*path, name))

@@ -13,8 +13,7 @@ from renderer.guard import metadata_paths
 from renderer.later import later
 from renderer.model import JSON, Access, PartialServer, Server, Source
 from renderer.model.access import WELL_KNOWN
-from renderer.schemas import Schema
-from renderer.schemas.deprecated import deprecations
+from renderer.schemas import Schema, deprecations
 from renderer.validate import access, network, sandbox, transport, variables, workload
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 
 from renderer import pipeline
-from renderer.check.documents import parsed
+from renderer.check import parsed
 from renderer.errors import Exit, Problem, exit_code
 from renderer.model import Options, Rendered
 from renderer.registry import target

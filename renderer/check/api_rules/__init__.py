@@ -7,8 +7,13 @@ from collections.abc import Callable, Mapping
 from renderer.check.api_rules.metadata import identity_faults
 from renderer.check.api_rules.network import ingress_faults, network_policy_faults, service_faults
 from renderer.check.api_rules.relations import set_faults
-from renderer.check.api_rules.storage import claim_faults, data_faults
-from renderer.check.api_rules.workloads import autoscaler_faults, budget_faults, workload_faults
+from renderer.check.api_rules.workloads import (
+    autoscaler_faults,
+    budget_faults,
+    claim_faults,
+    data_faults,
+    workload_faults,
+)
 from renderer.errors import Fault
 from renderer.kinds import POD_TEMPLATES
 from renderer.manifest import Json, kind_of

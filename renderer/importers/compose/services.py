@@ -31,7 +31,7 @@ from renderer.importers.variables import (
 )
 from renderer.manifest import at
 from renderer.model import JSON
-from renderer.policy.images import MOVING
+from renderer.policy.containers import MOVING
 
 _WEAK = {
     "privileged": "the container would be root of the machine",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from renderer.check import parsed
 from renderer.check.compose import faults
-from renderer.check.documents import parsed
 from renderer.errors import DocumentPath, Fault, Problem
 from renderer.labels import SERVER_LABEL
 from renderer.manifest import Json, as_mapping

@@ -351,7 +351,7 @@ def test_many_clashes_are_found_in_one_look(monkeypatch: pytest.MonkeyPatch) -> 
         looks.append(template)
         return original(template, context)
 
-    monkeypatch.setattr("renderer.check.documents.places_in_templates", counted)
+    monkeypatch.setattr("renderer.check.places_in_templates", counted)
     found = rendered("compose", *servers, options=STREAM).problems
     assert len(looks) == 1
     assert {"compose/same-port", "compose/duplicate-port"} <= set(rules(found))
