@@ -119,9 +119,10 @@ def explain(
 
 
 def _line(file: str, number: int, runs: Sequence[Run], style: str) -> str:
+    folders = Path(file).parts
     if runs[0].environment is None:
-        runs = [runs[0]._replace(target=name) for name in TARGETS]
-    there = [run for run in runs if not run.name or run.name in Path(file).parts] or runs
+        runs = [runs[0]._replace(target=name) for name in TARGETS if name in folders or not {*TARGETS} & {*folders}]
+    there = [run for run in runs if not run.name or run.name in folders] or runs
     outputs = [pipeline.render_run(run, target(run.target)) for run in there]
     line = provenance.explain_line(file, number, there, outputs)
     as_text = provenance.line_as_text if style == "text" else provenance.line_as_json

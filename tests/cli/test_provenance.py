@@ -10,6 +10,7 @@ import pytest
 
 from renderer import parallel
 from renderer.errors import Exit
+from renderer.registry import target
 from tests.cli.commands import ROOT, Mcpctl
 
 INPUTS = ("docs/examples", "docs/environments")
@@ -109,6 +110,15 @@ def test_mistakes(mcpctl: Mcpctl, argument: str, message: str) -> None:
     run = mcpctl("explain", argument, *INPUTS)
     assert (run.code, run.out) == (Exit.USAGE, "")
     assert message in run.err
+
+
+def test_only_the_target_whose_folder_the_file_is_in_is_rendered(
+    mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(type(target("compose")), "build")
+    file = "output/kubernetes/panda/deployment.yaml"
+    code, told, _ = mcpctl("explain", f"{file}:{number(file, 'kind: Deployment')}", *PANDA)
+    assert (code, "template templates/kubernetes/" in told) == (Exit.FINE, True)
 
 
 def test_a_line_that_somebody_wrote(mcpctl: Mcpctl, tmp_path: Path) -> None:
