@@ -36,9 +36,11 @@ def join_key(item: pytest.Item) -> object:
     indirect = any("indirect" in mark.kwargs for mark in item.iter_markers("parametrize"))
     if indirect or item.callspec.marks or "request" in inspect.signature(item.obj).parameters:
         return item
-    names = {*item.fixturenames} - item.callspec.params.keys() - SHARED
-    fixtures = item._fixtureinfo.name2fixturedefs
-    return item if any(fixtures[name][-1].scope == "function" for name in names) else (item.parent, item.originalname)
+    params = item.callspec.params.keys()
+    fixtures = [item._fixtureinfo.name2fixturedefs[name][-1] for name in {*item.fixturenames} - params - SHARED]
+    if any(fixture.scope == "function" or not params.isdisjoint(fixture.argnames) for fixture in fixtures):
+        return item
+    return item.parent, item.originalname
 
 
 def one_of(rows: list[pytest.Function]) -> pytest.Function:

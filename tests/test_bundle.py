@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +26,7 @@ from renderer.bundle import bundle_fetch
 from renderer.launch import launch
 from renderer.model import JSON, Server
 from tests.oracles import yaml_read
-from tests.programs import python
+from tests.programs import node, python
 from tests.specs import rendered, rules, server, spec, texts
 
 SHA256 = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
@@ -163,7 +163,14 @@ def fetched(
         Path(mounted, "program").write_text(fetch.file.source, encoding="utf-8")
         argv = tuple(f"{mounted}/program" if word == fetch.file.path else word for word in fetch.mounted)
     with serving(files):
-        return run(argv) if process or argv[0] != "python3" else python(argv[-5], *argv[-4:])
+        if process:
+            return run(argv)
+        if argv[0] == "python3":
+            return python(argv[-5], *argv[-4:])
+        assert isinstance(fetch.file.source, str)
+        file = Path(pins.BUNDLE_FOLDER).with_suffix(".js")
+        file.write_text(fetch.file.source, encoding="utf-8")
+        return node(str(file), *argv[-4:])
 
 
 def unpack(made: Server, files: Files) -> None:
@@ -347,54 +354,12 @@ def is_refused(done: subprocess.CompletedProcess[str], folder: Path, expected: s
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 3 * 2**20
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused(folder: Path, name: str) -> None:
+def test_what_is_refused(folder: Path, name: str, runtime: str) -> None:
     content, package, expected = REFUSED[name]
     files = Files(content)
-    is_refused(fetched(of_bundle("python", files, package), files), folder, expected)
-
-
-#: Runs programs of Node.js, each in a thread of its own: to start it takes a hundred times as long.
-THREADS = """
-const { Worker } = require("worker_threads");
-const calls = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const ended = calls.map(([file, ...argv]) => new Promise((resolve) => {
-  const worker = new Worker(file, { argv, execArgv: [], stderr: true });
-  let words = "";
-  worker.stderr.on("data", (text) => { words += text; });
-  worker.stderr.on("end", () => worker.exited ? resolve([worker.exited - 1, words]) : (worker.ended = true));
-  worker.on("exit", (code) => worker.ended ? resolve([code, words]) : (worker.exited = code + 1));
-}));
-Promise.all(ended).then((done) => console.log(JSON.stringify(done)));
-"""
-
-
-def by_node(calls: Sequence[Sequence[str]]) -> list[subprocess.CompletedProcess[str]]:
-    """What each program does with its arguments."""
-    done = run(("node", "-e", THREADS), json.dumps([[*call] for call in calls]))
-    assert done.returncode == 0, done.stderr
-    return [subprocess.CompletedProcess([], code, "", words) for code, words in json.loads(done.stdout)]
-
-
-@pytest.mark.skipif(no_node, reason="there is no node here; in CI there is")
-def test_what_node_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-    servers: list[Files] = []
-    calls, folders = [], [tmp_path / name / "mcp-bundle" for name in REFUSED]
-    for folder, (content, package, _) in zip(folders, REFUSED.values(), strict=True):
-        folder.mkdir(parents=True)
-        monkeypatch.setattr(pins, "BUNDLE_FOLDER", str(folder))
-        files = Files(content)
-        fetch = bundle_fetch(of_bundle("node", files, package))
-        assert fetch
-        assert isinstance(fetch.file.source, str)
-        (tmp_path / "program.js").write_text(fetch.file.source, encoding="utf-8")
-        calls.append([str(tmp_path / "program.js"), *fetch.command[-4:]])
-        servers.append(files)
-    with serving(*servers):
-        done = by_node(calls)
-    for name, folder, each in zip(REFUSED, folders, done, strict=True):
-        is_refused(each, folder, REFUSED[name][2])
+    is_refused(fetched(of_bundle(runtime, files, package), files), folder, expected)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,10 +20,11 @@ from renderer.errors import errors_in
 from renderer.launch import launch
 from renderer.model import JSON
 from tests.oracles import yaml_read
-from tests.programs import python
+from tests.programs import node, python
 from tests.specs import IMAGE, NPM, PYPI, read_specs, server, spec, texts
 
 TOOLS: JSON = {"result": {"tools": []}}
+Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class Fake(ThreadingHTTPServer):
@@ -33,6 +35,9 @@ class Fake(ThreadingHTTPServer):
         self.answer, self.eras, self.sessions, self.form = answer, eras, sessions, form
         #: What was asked, in order; methods of MCP 2026-07-28 with a star.
         self.asked: list[str] = []
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing on stderr of a client that goes before the end: what the test asks shares this one's."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -90,21 +95,28 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing on stderr."""
 
 
-def interpreters() -> Iterator[Any]:
-    text = assets.read("templates/checks/mcp-python.txt").decode()
-    yield pytest.param([sys.executable, "-IS", "-c", text], id="python")
-    missing = shutil.which("node") is None and os.environ.get("CI") != "true"
-    absent = pytest.mark.skipif(missing, reason="there is no node here; in CI there is")
-    yield pytest.param(["node", "-e", assets.read("templates/checks/mcp-node.txt").decode()], id="node", marks=absent)
+no_node = shutil.which("node") is None and os.environ.get("CI") != "true"
+RUNTIMES = [
+    "python",
+    pytest.param("node", marks=pytest.mark.skipif(no_node, reason="there is no node here; in CI there is")),
+]
 
 
-def asked(program: list[str], fake: Fake, *more: str, seconds: str = "5") -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def program(runtime: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """Asks without the start of an interpreter."""
+    text = assets.read(f"templates/checks/mcp-{runtime}.txt").decode()
+    if runtime == "python":
+        return partial(python, text)
+    file = tmp_path_factory.mktemp("program") / "check.js"
+    file.write_text(text)
+    return partial(node, str(file))
+
+
+def asked(program: Program, fake: Fake, *more: str, seconds: str = "5") -> subprocess.CompletedProcess[str]:
     threading.Thread(target=fake.serve_forever, daemon=True, kwargs={"poll_interval": 0.01}).start()
     try:
-        arguments = [str(fake.server_address[1]), "/mcp", seconds, *more]
-        if program[0] == sys.executable:
-            return python(program[-1], *arguments)
-        return subprocess.run([*program, *arguments], capture_output=True, timeout=30, check=False, text=True)
+        return program(str(fake.server_address[1]), "/mcp", seconds, *more)
     finally:
         fake.shutdown()
         fake.server_close()
@@ -140,9 +152,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("program", [*interpreters()])
+@pytest.mark.parametrize("runtime", RUNTIMES, scope="module")
 @pytest.mark.parametrize(("name", "form"), CASES)
-def test_what_counts_as_ready_and_as_alive(program: list[str], name: str, form: str) -> None:
+def test_what_counts_as_ready_and_as_alive(program: Program, name: str, form: str) -> None:
     answer, eras, sessions, codes, expected = ANSWERS[name]
     for code, more in zip(codes, ([], ["alive"]), strict=True):
         fake = Fake(answer, eras=eras, sessions=sessions, form=form)
@@ -153,10 +165,19 @@ def test_what_counts_as_ready_and_as_alive(program: list[str], name: str, form: 
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("program", [*interpreters()])
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_nothing_answers_a_process(runtime: str) -> None:
+    text = assets.read(f"templates/checks/mcp-{runtime}.txt").decode()
+    command = ["node", "-e", text] if runtime == "node" else [sys.executable, "-IS", "-c", text]
+    found = subprocess.run([*command, "1", "/mcp", "5"], capture_output=True, timeout=30, check=False, text=True)
+    assert found.returncode == 1
+    assert found.stderr.startswith("no answer: ")
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES, scope="module")
 @pytest.mark.parametrize("more", [[], ["alive"]], ids=["ready", "alive"])
-def test_nothing_answers(program: list[str], more: list[str]) -> None:
-    found = subprocess.run([*program, "1", "/mcp", "5", *more], capture_output=True, timeout=30, check=False, text=True)
+def test_nothing_answers(program: Program, more: list[str]) -> None:
+    found = program("1", "/mcp", "5", *more)
     assert found.returncode == 1
     assert found.stderr.startswith("no answer: ")
 

@@ -35,6 +35,12 @@ def test_sound(row, other): ...
 @ROWS
 def test_alone(row, tmp_path): ...
 
+@pytest.fixture(scope="module")
+def doubled(row): return 2 * row
+
+@pytest.mark.parametrize("row", range(9), scope="module")
+def test_made(row, doubled): assert doubled == 2 * row
+
 @pytest.mark.parametrize("row", range(7))
 def test_few(row): ...
 
@@ -90,7 +96,9 @@ def test_each_row_runs_and_each_that_fails_is_named(outcomes: Outcomes) -> None:
 def test_what_a_test_has_for_itself_is_made_for_each_row(outcomes: Outcomes) -> None:
     alone = [name for name in outcomes.texts if "[" in name]
     assert alone == [
-        f"test_{name}[{row}]" for name, count in (("alone", 9), ("few", 7), ("marked", 8)) for row in range(count)
+        f"test_{name}[{row}]"
+        for name, count in (("alone", 9), ("made", 9), ("few", 7), ("marked", 8))
+        for row in range(count)
     ]
 
 
