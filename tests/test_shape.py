@@ -30,6 +30,8 @@ def imported(node: ast.AST) -> Iterator[tuple[int, bool, str]]:
 
     def below(parent: ast.AST, late: bool) -> Iterator[tuple[int, bool, str]]:
         for child in ast.iter_child_nodes(parent):
+            if isinstance(child, ast.expr):
+                continue
             if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
                 continue
             if isinstance(child, ast.Import):
