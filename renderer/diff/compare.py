@@ -67,6 +67,9 @@ def at_base(
     revision: git.Revision, paths: Sequence[str], runs: Sequence[Run], out: Path, project: Project | None
 ) -> Base:
     """The specs of ``paths`` in the revision; those in other files are found by the heads of its tree."""
+    places = [os.fspath(out), *(path for path in paths if path != "-"), *([project.file] if project else [])]
+    inside = (git.inside(revision, place) for place in places)
+    git.list_folders(revision, [place for place in inside if place is not None])
     old = project_at(revision, project) if project else None
     paths = old.paths if project and old and old.specs and same_paths(paths, project.paths) else paths
     known = [source for run in runs for source in _documents(run).values()]

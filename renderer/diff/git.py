@@ -31,11 +31,20 @@ _FILES = ("100644", "100755")
 
 
 class Revision(NamedTuple):
-    """One commit of the repository whose work tree is at ``top``; ``name`` is what the user called it."""
+    """One commit of the repository whose work tree is at ``top``; ``name`` is what the user called it.
+
+    ``listed`` and ``sizes`` are what git has said of it: the files of folders, and the size of each content.
+    """
 
     top: str
     commit: str
     name: str
+    listed: dict[str, dict[str, str]]
+    sizes: dict[str, int]
+
+
+def _revision(top: str, commit: str, name: str) -> Revision:
+    return Revision(top, commit, name, {}, {})
 
 
 def revision(name: str, folder: Path) -> Revision:
@@ -54,7 +63,7 @@ def revision(name: str, folder: Path) -> Revision:
             how = "fetch it (git fetch --depth=1 origin REVISION), or clone with the whole history"
             advice = f"this clone is shallow: {how}"
         raise UsageMistake(f"--base: {excerpt(name, 100)} names no commit here; {advice}")
-    return Revision(top, commit, name)
+    return _revision(top, commit, name)
 
 
 def merge_of(folder: Path) -> tuple[Revision, Revision] | None:
@@ -67,16 +76,16 @@ def merge_of(folder: Path) -> tuple[Revision, Revision] | None:
         return None
     top, *merging = lines[len(commits) :]
     if merging:
-        return Revision(top, commits[0], "HEAD"), Revision(top, merging[0], "MERGE_HEAD")
+        return _revision(top, commits[0], "HEAD"), _revision(top, merging[0], "MERGE_HEAD")
     if len(commits) > 2:
-        return Revision(top, commits[1], "HEAD^1"), Revision(top, commits[2], "HEAD^2")
+        return _revision(top, commits[1], "HEAD^1"), _revision(top, commits[2], "HEAD^2")
     return None
 
 
 def result_of(side: Revision, folder: str) -> dict[str, str]:
     """What git made of a merge that has this side, as ``listing``; without what conflicts."""
     if side.name != "HEAD":
-        return listing(Revision(side.top, "HEAD", "HEAD"), folder)
+        return listing(_revision(side.top, "HEAD", "HEAD"), folder)
     lines = _read(side, ["ls-files", "--stage", "-z", "--full-name", "--", os.path.join(side.top, folder)])
     files = {}
     for line in lines.decode("utf-8", "replace").split("\0"):
@@ -100,14 +109,33 @@ def listing(revision: Revision, folder: str) -> dict[str, str]:
 
     Links and submodules are left out.
     """
-    arguments = ["ls-tree", "-r", "-z", "--full-tree", revision.commit, "--", *([folder] if folder else [])]
+    known = next((files for above, files in revision.listed.items() if _is_below(folder, above)), None)
+    if known is None:
+        list_folders(revision, [folder])
+        return revision.listed[folder]
+    return {path: blob for path, blob in known.items() if _is_below(path, folder)}
+
+
+def list_folders(revision: Revision, folders: Sequence[str]) -> None:
+    """Asks in one question for what ``listing`` is to be asked of."""
+    arguments = ["-r", "-z", "--full-tree", revision.commit, "--", *(folders if all(folders) else ())]
+    try:
+        lines = _read(revision, ["ls-tree", "-l", *arguments])
+    except UsageMistake:  # a partial clone has not the sizes of files that it lacks
+        lines = _read(revision, ["ls-tree", *arguments])
     files = {}
-    for line in _read(revision, arguments).decode("utf-8", "replace").split("\0"):
+    for line in lines.decode("utf-8", "replace").split("\0"):
         facts, _, path = line.partition("\t")
-        mode, _, rest = facts.partition(" ")
+        mode, _, blob, *size = facts.split() or ("", "", "")
         if mode in _FILES:
-            files[path] = rest.split()[1]
-    return files
+            files[path] = blob
+            revision.sizes.update({blob: int(size[0])} if size else {})
+    for folder in folders:
+        revision.listed[folder] = {path: blob for path, blob in files.items() if _is_below(path, folder)}
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return not folder or path == folder or path.startswith(f"{folder}/")
 
 
 def contents(revision: Revision, files: Mapping[str, str]) -> dict[str, str | None]:
@@ -129,17 +157,18 @@ def _portions(revision: Revision, wanted: Sequence[str]) -> Iterator[list[str]]:
     """The blobs that are not too large, in portions of bounded size."""
     portion: list[str] = []
     total = 0
-    for line in _read(revision, ["cat-file", "--batch-check"], wanted).decode().splitlines() if wanted else ():
+    unknown = [blob for blob in wanted if blob not in revision.sizes]
+    for line in _read(revision, ["cat-file", "--batch-check"], unknown).decode().splitlines() if unknown else ():
         blob, kind, *size = line.split()
         if kind == "missing":
             raise UsageMistake(_partial(revision))
-        if int(size[0]) > LARGEST:
-            continue
-        if portion and total + int(size[0]) > _AT_ONCE:
+        revision.sizes[blob] = int(size[0])
+    for blob in (blob for blob in wanted if revision.sizes[blob] <= LARGEST):
+        if portion and total + revision.sizes[blob] > _AT_ONCE:
             yield portion
             portion, total = [], 0
         portion.append(blob)
-        total += int(size[0])
+        total += revision.sizes[blob]
     if portion:
         yield portion
 

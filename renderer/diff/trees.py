@@ -100,16 +100,17 @@ def in_revision(revision: git.Revision, folder: str, rendered: Mapping[str, str]
     prefix = f"{folder}/" if folder else ""
     files = {path.removeprefix(prefix): blob for path, blob in git.listing(revision, folder).items()}
     records = {path: blob for path, blob in files.items() if path.rpartition("/")[2] in (RECORD, OLD_RECORD)}
-    digests = parsed_records({path: text or "" for path, text in git.contents(revision, records).items()})
-    lists = git.contents(revision, {path: files[path] for path in _LISTS if path in files})
-    ours = {path: files[path] for path in sorted({*rendered, *digests, *_lists(lists.get)}) if path in files}
-    unlike = {
-        path: blob
-        for path, blob in ours.items()
-        if path not in rendered or git.blob_of(rendered[path].encode(), blob) != blob
-    }
+    lists = {path: files[path] for path in _LISTS if path in files}
+    ours = {path: files[path] for path in rendered if path in files}
+    unlike = {path: blob for path, blob in ours.items() if git.blob_of(rendered[path].encode(), blob) != blob}
+    texts = git.contents(revision, {**records, **lists, **unlike})
+    digests = parsed_records({path: texts[path] or "" for path in records})
+    left = {path for path in (*digests, *_lists({path: texts[path] for path in lists}.get)) if path in files}
+    left -= ours.keys()
+    texts |= git.contents(revision, {path: files[path] for path in left})
+    texts = {path: texts[path] for path in sorted({*unlike, *left})}
     missing = frozenset(path for path in rendered if path not in files)
-    return _with_lf(Tree(git.contents(revision, unlike), missing, digests, bool(ours)), rendered)
+    return _with_lf(Tree(texts, missing, digests, bool(ours or left)), rendered)
 
 
 def _record_paths(folder: Path) -> list[str]:

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from renderer import command
+from renderer.command import Done
+from renderer.diff import git as questions
 from renderer.diff.markdown import LIMIT
 from renderer.errors import Exit
 from tests.cli.commands import BAD, ENVIRONMENT, GOOD, ROOT, Mcpctl
@@ -122,6 +125,24 @@ def test_a_field_of_a_spec(mcpctl: Mcpctl) -> None:
             "new": NEWER,
         }
     ]
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("settings", ["", "specs: [in]\nout: tree\n"], ids=["paths", "a project"])
+def test_git_is_asked_few_questions(settings: str, mcpctl: Mcpctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    if settings:
+        Path("mcpctl.yaml").write_text(settings)
+        commit()
+    Path("in/one.yaml").write_text(spec("one", NEWER))
+    calls: list[str] = []
+
+    def noted(argv: list[str], **more: Any) -> Done:
+        calls.append(next(word for word in argv if word in ("rev-parse", "ls-tree", "cat-file")))
+        return command.run(argv, **more)
+
+    monkeypatch.setattr(questions, "run", noted)
+    assert mcpctl("diff", "in", "--out", "tree", "--base", "HEAD").code == Exit.DIFFERENT
+    assert calls == ["rev-parse", "ls-tree", *["cat-file"] * (3 if settings else 2)]
 
 
 @pytest.mark.usefixtures("project")
@@ -894,7 +915,7 @@ def test_no_secret_is_shown(mcpctl: Mcpctl, style: str) -> None:
 def test_a_comment_is_bounded_and_its_summary_whole(mcpctl: Mcpctl) -> None:
     def write(value: str) -> None:
         for i in range(50):
-            lines = "".join(f"    NAME_{j}_{i}: '{value}{i}é'\n" for j in range(80))
+            lines = "".join(f"    NAME_{j}_{i}: '{value * 50}{i}é'\n" for j in range(16))
             Path(f"in/s{i}.yaml").write_text(spec(f"s{i}", more=f"  env:\n{lines}"))
 
     write("v")
@@ -902,7 +923,7 @@ def test_a_comment_is_bounded_and_its_summary_whole(mcpctl: Mcpctl) -> None:
     write("w")
     out = mcpctl("diff", "in", "--out", "tree", "--format", "markdown").out
     assert LIMIT // 2 < len(out.encode()) <= LIMIT
-    assert "50 servers, 50 files, 4000 fields differ" in out
+    assert "50 servers, 50 files, 800 fields differ" in out
     assert "more changes, of " in out
     assert "are left out here" in out
     assert without_code(out).count("<details>") == without_code(out).count("</details>")
@@ -910,14 +931,14 @@ def test_a_comment_is_bounded_and_its_summary_whole(mcpctl: Mcpctl) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_the_same_in_many_servers_is_told_once(mcpctl: Mcpctl) -> None:
-    for i in range(30):
+    for i in range(10):
         Path(f"in/s{i}.yaml").write_text(spec(f"s{i}"))
     mcpctl("render", "in", "--out", "tree")
-    for i in range(30):
+    for i in range(10):
         Path(f"in/s{i}.yaml").write_text(spec(f"s{i}", NEWER))
     out = mcpctl("diff", "in", "--out", "tree", "--format", "markdown").out
     assert out.count("<details>") == 1
-    assert "the same in 30 servers: `s0`, `s1`" in out
+    assert "the same in 10 servers: `s0`, `s1`" in out
 
 
 @pytest.mark.usefixtures("project")

@@ -49,15 +49,34 @@ def test_contents(repository: Path) -> None:
     assert texts["large"] is None
 
 
-def test_files_are_read_in_portions_of_two_calls_each(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_listed_once_and_read_in_portions(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = noted(monkeypatch)
     found = revision("HEAD", repository)
     files = listing(found, "")
     whole = contents(found, files)
-    calls = noted(monkeypatch)
-    assert contents(found, files) == whole
+    assert calls == ["HEAD^{commit}", "--", "--batch"]
+    calls.clear()
+    assert listing(found, "a") == {path: blob for path, blob in files.items() if path.startswith("a/")}
+    assert listing(found, "b") == {"b": files["b"]}
+    assert listing(found, "a/t") == {}
+    assert calls == []
+    assert contents(found._replace(sizes={}), files) == whole
     assert calls == ["--batch-check", "--batch"]
     monkeypatch.setattr(git, "_AT_ONCE", 2)
     assert contents(found, files) == whole
+    assert len(calls) > 4
+
+
+def test_several_folders_are_listed_at_once(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = listing(revision("HEAD", repository), "")
+    found = revision("HEAD", repository)
+    calls = noted(monkeypatch)
+    git.list_folders(found, ["a", "b", "not/there"])
+    assert {**listing(found, "a"), **listing(found, "b")} == {p: blob for p, blob in whole.items() if p != "large"}
+    assert listing(found, "not/there") == {}
+    assert calls == ["not/there"]
+    assert listing(found, "large") == {"large": whole["large"]}
+    assert calls == ["not/there", "large"]
 
 
 def test_a_partial_clone_is_never_completed(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
