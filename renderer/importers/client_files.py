@@ -92,13 +92,11 @@ def _inputs(source: Source) -> Iterator[tuple[str, Input]]:
 def _read_server(reading: Reading, values: Values, choices: Choices) -> None:
     url = next((Word(reading.text(key), (key,)) for key in _URLS if reading.text(key)), None)
     key = "type" if reading.text("type") else "transport"
+    kind = reading.text(key)
     reading.describe(("description",))
     reading.lose_all(_OF_CLIENT, _ABOUT_CLIENT)
     if url and not reading.get("command"):
-        # ``key`` is the field that has the transport.
-        kind = reading.text(key)
-        if kind:
-            reading.note((key,), ("spec", "remote", "transport"))
+        reading.note((key,), ("spec", "remote", "transport"))
         if kind and kind not in (*TRANSPORTS, "remote"):
             message = f"the transport '{excerpt(kind)}' is unknown"
             reading.refuse((key,), "import/remote", message, "a spec has streamable-http and sse")
@@ -115,12 +113,11 @@ def _read_server(reading: Reading, values: Values, choices: Choices) -> None:
         set_address(reading, values, url, TRANSPORTS.get(kind, ""), headers)
         reading.lose_each(dict.fromkeys(_OAUTH, _SIGNED_IN))
     else:
-        _read_command(reading, values, choices, key)
-
-
-def _read_command(reading: Reading, values: Values, choices: Choices, key: str) -> None:
-    if kind := reading.text(key):
         reading.note((key,), ("spec", "transport", "type"), kind)
+        _read_command(reading, values, choices)
+
+
+def _read_command(reading: Reading, values: Values, choices: Choices) -> None:
     words = list(_words(reading))
     if not words or not words[0].text:
         message = "the server has neither a command nor a URL"
@@ -138,18 +135,11 @@ def _read_command(reading: Reading, values: Values, choices: Choices, key: str) 
 
 
 def _words(reading: Reading) -> Iterator[Word]:
-    """Command and arguments: a text, one list, or Zed's mapping."""
+    """Command and arguments: a text, one list, or the mapping of older versions of Zed."""
     command = reading.get("command")
-    if isinstance(command, dict):  # Zed's older form
-        yield Word(plain_text(command.get("path")), ("command", "path"))
-        yield from _list(command.get("args"), ("command", "args"))
-    elif isinstance(command, list):
-        yield from _list(command, ("command",))
-    elif command is not None:
-        yield Word(plain_text(command), ("command",))
-    yield from _list(reading.get("args"), ("args",))
-
-
-def _list(words: JSON, path: DocumentPath) -> Iterator[Word]:
-    for number, item in enumerate(items(words)):
-        yield Word(plain_text(item), (*path, number))
+    if command is not None and not isinstance(command, list):
+        first = ("command", "path") if isinstance(command, dict) else ("command",)
+        yield Word(reading.text(*first), first)
+    for place in (("command",), ("command", "args"), ("args",)):
+        for path, item in reading.items(*place):
+            yield Word(plain_text(item), path)

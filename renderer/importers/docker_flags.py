@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import Reading, plain_text
+from renderer.importers.packages import Word
 from renderer.importers.permissions import allow_nothing, set_host_alias, set_volume, set_writable, split_volume
 from renderer.importers.variables import Variable, set_variable
 from renderer.model import JSON
@@ -75,18 +76,18 @@ class Flag(NamedTuple):
     is_unclear: bool = False
 
 
-def split_run(words: Sequence[tuple[DocumentPath, str]]) -> tuple[list[Flag], list[tuple[DocumentPath, str]]]:
+def split_run(words: Sequence[Word]) -> tuple[list[Flag], list[Word]]:
     """The options, and what follows them: the image and its arguments."""
     flags: list[Flag] = []
     rest = list(words)
-    while rest and rest[0][1].startswith("-") and rest[0][1] != "-":
-        source, word = rest.pop(0)
-        if word == "--":
+    while rest and rest[0].text.startswith("-") and rest[0].text != "-":
+        text, source = rest.pop(0)
+        if text == "--":
             break
-        for name, value in _options(word):
+        for name, value in _options(text):
             is_unclear = value is None and not _SWITCHES.fullmatch(name) and not _VALUES.fullmatch(name)
             if value is None and _VALUES.fullmatch(name):
-                value = rest.pop(0)[1] if rest else ""
+                value = rest.pop(0).text if rest else ""
             flags.append(Flag(source, name, value or "", is_unclear))
     return flags, rest
 

@@ -210,7 +210,7 @@ def _container(starting: Starting, first: Word, words: Sequence[Word]) -> None:
         return
     run, *rest = rest
     starting.note([run], "docker run")
-    flags, behind = split_run([(word.source, word.text) for word in rest])
+    flags, behind = split_run(rest)
     for flag in flags:
         _set_flag(starting, flag)
     named = {flag.source for flag in flags}
@@ -224,7 +224,7 @@ def _container(starting: Starting, first: Word, words: Sequence[Word]) -> None:
     if not behind:
         starting.refuse(first, "it names no image", "write the image behind the options of docker run")
         return
-    image, *arguments = [Word(text, source) for source, text in behind]
+    image, *arguments = behind
     set_image(starting.reading, image.source, image.text)
     starting.values.arguments(arguments)
     if not any(flag.name == "--entrypoint" for flag in flags):

@@ -10,7 +10,7 @@ from renderer.errors import DocumentPath, excerpt
 from renderer.importers.docker_flags import judge_flag, split_run
 from renderer.importers.draft import END, Choices, Reading
 from renderer.importers.images import set_entrypoint, set_image
-from renderer.importers.packages import Package, Registry, newest_unless
+from renderer.importers.packages import Package, Registry, Word, newest_unless
 from renderer.importers.variables import Variable, literal, set_variable
 from renderer.model import JSON
 from renderer.model.remote import PLACEHOLDER
@@ -256,31 +256,29 @@ def _runtime(reading: Reading, path: DocumentPath, server: str, kind: str) -> No
     """Options of what starts the package."""
     hint = field_path(reading, path, "runtimeHint")
     reading.note(hint, ("spec",), "a runtime of mcpctl's own starts it")
-    words = []
+    words: list[Word] = []
     for source, _ in reading.items(*field_path(reading, path, "runtimeArguments")):
         values = argument(reading, source, None)
         if values is None:
             reading.leave(source, ("spec",), f"optional, and not set: {reading.text(*source, 'description')}")
-        words += [(source, word) for word in values or ()]
+        words += [Word(text, source) for text in values or ()]
     if kind == "oci":
         words = _judged(reading, words, server)
     elif kind == "pypi":
         words = _with_requirements(reading, words)
-    for source, word in words:
-        if word in ("-y", "--yes", "x", "exec", "run"):
+    for text, source in words:
+        if text in ("-y", "--yes", "x", "exec", "run"):
             reading.note(source, ("spec",), "nobody is asked")
         else:
-            why = "an option of the package's runner, for which a spec has no field"
-            reading.lose(source, f"{excerpt(word)}: {why}")
+            reading.lose(source, f"{excerpt(text)}: an option of the package's runner, for which a spec has no field")
 
 
-def _judged(reading: Reading, words: Sequence[tuple[DocumentPath, str]], server: str) -> list[tuple[DocumentPath, str]]:
+def _judged(reading: Reading, words: Sequence[Word], server: str) -> list[Word]:
     """Reads options of ``docker run`` and returns the rest."""
-    command = re.compile("docker|podman|container|run")
-    for source, word in words:
-        if command.fullmatch(word):
-            reading.note(source, ("spec",), "a runtime of mcpctl's own starts it")
-    flags, rest = split_run([word for word in words if not command.fullmatch(word[1])])
+    command = [word for word in words if word.text in ("docker", "podman", "container", "run")]
+    for word in command:
+        reading.note(word.source, ("spec",), "a runtime of mcpctl's own starts it")
+    flags, rest = split_run([word for word in words if word not in command])
     for flag in flags:
         name, equals, template = flag.value.partition("=")
         if flag.name == "--env" and equals:
@@ -290,18 +288,18 @@ def _judged(reading: Reading, words: Sequence[tuple[DocumentPath, str]], server:
     return rest
 
 
-def _with_requirements(reading: Reading, words: Sequence[tuple[DocumentPath, str]]) -> list[tuple[DocumentPath, str]]:
+def _with_requirements(reading: Reading, words: Sequence[Word]) -> list[Word]:
     """The words without ``--with REQUIREMENT`` of uvx, which becomes ``package.with``."""
-    rest: list[tuple[DocumentPath, str]] = []
+    rest: list[Word] = []
     waiting = list(words)
     while waiting:
-        source, word = waiting.pop(0)
-        option, equals, value = word.partition("=") if word.startswith("--with=") else (word, "", "")
-        if option == "--with" and (equals or waiting):
-            source, value = (source, value) if equals else waiting.pop(0)
-            reading.map(source, ("spec", "package", "with", END), value)
+        word = waiting.pop(0)
+        name, equals, text = word.text.partition("=")
+        if name == "--with" and (equals or waiting):
+            value = Word(text, word.source) if equals else waiting.pop(0)
+            reading.map(value.source, ("spec", "package", "with", END), value.text)
         else:
-            rest.append((source, word))
+            rest.append(word)
     return rest
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from renderer.importers.docker_flags import Flag, judge_flag, split_run
 from renderer.importers.draft import Outcome, Reading, draft_of
+from renderer.importers.packages import Word
 from tests.importers.readings import source_of
 
 SPLIT = {
@@ -25,9 +26,9 @@ SPLIT = {
 
 @pytest.mark.parametrize(("line", "expected"), SPLIT.items())
 def test_options_are_told_from_the_image(line: str, expected: tuple[list[str], list[str]]) -> None:
-    flags, rest = split_run([((number,), word) for number, word in enumerate(shlex.split(line))])
+    flags, rest = split_run([Word(text, (number,)) for number, text in enumerate(shlex.split(line))])
     assert [f"{flag.name} {flag.value}".rstrip() for flag in flags] == expected[0]
-    assert [word for _, word in rest] == expected[1]
+    assert [word.text for word in rest] == expected[1]
 
 
 JUDGED: dict[str, Any] = {
@@ -81,7 +82,7 @@ IDLE = ("-it", "--rm", "--name demo", "--pull missing", "--read-only", "--init",
 
 def read_of(line: str) -> Reading:
     reading = Reading(source_of({"words": shlex.split(line)}))
-    words = [(path, str(word)) for path, word in reading.items("words")]
+    words = [Word(str(word), path) for path, word in reading.items("words")]
     flags, rest = split_run(words)
     assert rest == []
     for flag in flags:
@@ -120,8 +121,8 @@ def test_a_variable_with_no_name_is_refused() -> None:
 
 @pytest.mark.parametrize(("line", "refused"), [("--new-thing image serve", True), ("--new-thing=1 image serve", False)])
 def test_an_option_that_nobody_knows_names_no_image(line: str, refused: bool) -> None:
-    flags, rest = split_run([((number,), word) for number, word in enumerate(shlex.split(line))])
+    flags, rest = split_run([Word(text, (number,)) for number, text in enumerate(shlex.split(line))])
     reading = Reading(source_of({"a": "b"}))
     judge_flag(reading, flags[0], "demo")
-    assert [word for _, word in rest] == ["image", "serve"]
+    assert [word.text for word in rest] == ["image", "serve"]
     assert [problem.rule for problem in reading.problems] == ["import/option"] * refused

@@ -133,7 +133,7 @@ def _ingress_paths(reading: Reading, services: Sequence[str]) -> tuple[list[str]
 
 def _exposed(reading: Reading, source: DocumentPath, hosts: Sequence[str], paths: Sequence[str]) -> None:
     """Writes hosts and paths; access stays open, as today."""
-    for field, values in (("host", filter(None, hosts)), ("path", map(re_path, paths))):
+    for field, values in (("host", filter(None, hosts)), ("path", map(_prefix, paths))):
         each_once: list[JSON] = list(dict.fromkeys(values))
         if field == "host" and not each_once:
             reading.lose(source, "an Ingress or HTTPRoute of a spec needs a host")
@@ -147,7 +147,7 @@ def _exposed(reading: Reading, source: DocumentPath, hosts: Sequence[str], paths
     reading.decide((), ("spec", "access"), "none", _NO_ACCESS)
 
 
-def re_path(path: str) -> str:
+def _prefix(path: str) -> str:
     """The path without a final slash and without nginx's patterns."""
     plain = path.partition("(")[0].rstrip("/*") or "/"
     return plain if plain.startswith("/") else f"/{plain}"

@@ -33,10 +33,7 @@ def read_server(resource: Resource) -> None:
         reading.map((*_DEPLOYMENT, "cmd"), ("spec", "command"), [literal(command)])
     for path, item in reading.items(*_DEPLOYMENT, "args"):
         reading.map(path, ("spec", "args", END), literal(plain_text(item)))
-    for name, value in reading.mapping(*_DEPLOYMENT, "env").items():
-        variable = Variable(name, default=plain_text(value), required=True)
-        set_variable(reading, (*_DEPLOYMENT, "env", name), variable, resource.server)
-    _references(reading)
+    _environment(resource)
     read_volumes(reading, _DEPLOYMENT, _DEPLOYMENT, resource.known)
     read_resources(reading, _DEPLOYMENT, _SPEC)
     if reading.mapping(*_DEPLOYMENT, "securityContext"):
@@ -51,32 +48,36 @@ def read_server(resource: Resource) -> None:
         reading.refuse((*_DEPLOYMENT, "args"), "import/package", message, hint)
 
 
-def _transport(reading: Reading) -> None:
-    target: DocumentPath = ("spec", "transport")
-    http = reading.text("spec", "transportType") == "http"
-    kind = "streamable-http" if http else "stdio"
-    reading.map(("spec", "transportType"), (*target, "type"), kind)
-    reading.note(("spec", "stdioTransport"), (*target, "type"))
-    port, path = ("spec", "httpTransport", "targetPort"), ("spec", "httpTransport", "path")
-    if http and reading.get(*port) is not None:
-        reading.map(port, (*target, "port"), reading.get(*port))
-        if reading.get(*_DEPLOYMENT, "port") not in (None, reading.get(*port)):
-            reading.map((*_DEPLOYMENT, "port"), ("spec", "service", "port"), reading.get(*_DEPLOYMENT, "port"))
-        else:
-            reading.note((*_DEPLOYMENT, "port"), (*target, "port"))
-    else:
-        reading.carry((*_DEPLOYMENT, "port"), (*target, "port"))
-    if http:
-        reading.carry_text(path, (*target, "path"))
-    reading.lose(("spec", "httpTransport", "tls"), "a spec has http behind the Service, and no TLS")
-
-
-def _references(reading: Reading) -> None:
+def _environment(resource: Resource) -> None:
+    reading = resource.reading
+    for name, value in reading.mapping(*_DEPLOYMENT, "env").items():
+        variable = Variable(name, default=plain_text(value), required=True)
+        set_variable(reading, (*_DEPLOYMENT, "env", name), variable, resource.server)
     for path, _ in reading.items(*_DEPLOYMENT, "secretRefs"):
         reading.map(path, ("spec", "envFrom", END), {"secret": reading.text(*path, "name")})
     for path, _ in reading.items(*_DEPLOYMENT, "configMapRefs"):
         name = reading.text(*path, "name")
         reading.map(path, ("spec", "files", f"/configmaps/{name}"), {"configMap": name})
+
+
+def _transport(reading: Reading) -> None:
+    target: DocumentPath = ("spec", "transport")
+    http: DocumentPath = ("spec", "httpTransport")
+    speaks_http = reading.text("spec", "transportType") == "http"
+    reading.map(("spec", "transportType"), (*target, "type"), "streamable-http" if speaks_http else "stdio")
+    reading.note(("spec", "stdioTransport"), (*target, "type"))
+    own, port = reading.get(*http, "targetPort") if speaks_http else None, (*_DEPLOYMENT, "port")
+    if own is None:
+        reading.carry(port, (*target, "port"))
+    else:
+        reading.map((*http, "targetPort"), (*target, "port"), own)
+        if own == reading.get(*port):
+            reading.note(port, (*target, "port"))
+        else:
+            reading.carry(port, ("spec", "service", "port"))
+    if speaks_http:
+        reading.carry_text((*http, "path"), (*target, "path"))
+    reading.lose((*http, "tls"), "a spec has http behind the Service, and no TLS")
 
 
 def _rest(resource: Resource) -> None:

@@ -17,6 +17,7 @@ from renderer.model import JSON
 _IMAGE: DocumentPath = ("spec", "source", "containerImage")
 _CONFIG: DocumentPath = ("spec", "config")
 _RUNTIME: DocumentPath = ("spec", "runtime")
+_SECURITY: DocumentPath = (*_RUNTIME, "security")
 _NETWORK: DocumentPath = ("spec", "network")
 _LOST = {"gateway": "write spec.expose", "transport": "how the operator asks the server; mcpctl asks without TLS"}
 
@@ -40,7 +41,13 @@ def read_server(resource: Resource) -> None:
     read_env(reading, _CONFIG, ("spec",), resource.known)
     for path, _ in reading.items(*_CONFIG, "storage"):
         _mount(reading, path)
-    _runtime(resource, port if isinstance(port, int) else 8080)
+    reading.carry((*_RUNTIME, "replicas"), ("spec", "replicas"))
+    read_resources(reading, _RUNTIME, ("spec",))
+    resource.read_account((*_SECURITY, "serviceAccountName"))
+    if reading.mapping(*_SECURITY, "securityContext"):
+        read_security(reading, ("spec",), _SECURITY)
+    resource.read_ids((*_SECURITY, "podSecurityContext"), _SECURITY)
+    read_probes(reading, (*_RUNTIME, "health"), port if isinstance(port, int) else 8080, {})
     _network(reading)
     read_labels(reading, ("spec", "extraLabels"))
     read_annotations(reading, ("spec", "extraAnnotations"), ("metadata", "annotations"))
@@ -68,17 +75,6 @@ def _mount(reading: Reading, path: DocumentPath) -> None:
     for item, _ in items:
         file = f"{where.rstrip('/')}/{reading.text(*item, 'path')}"
         reading.map(path, ("spec", "files", file), {**reference, "key": reading.text(*item, "key")})
-
-
-def _runtime(resource: Resource, port: int) -> None:
-    reading = resource.reading
-    reading.carry((*_RUNTIME, "replicas"), ("spec", "replicas"))
-    read_resources(reading, _RUNTIME, ("spec",))
-    resource.read_account((*_RUNTIME, "security", "serviceAccountName"))
-    if reading.mapping(*_RUNTIME, "security", "securityContext"):
-        read_security(reading, ("spec",), (*_RUNTIME, "security"))
-    resource.read_ids((*_RUNTIME, "security", "podSecurityContext"), (*_RUNTIME, "security"))
-    read_probes(reading, (*_RUNTIME, "health"), port, {})
 
 
 def _network(reading: Reading) -> None:
