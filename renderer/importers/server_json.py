@@ -9,7 +9,7 @@ from renderer.errors import DocumentPath, excerpt
 from renderer.importers.draft import CATALOGUE, REPOSITORY, TITLE, VERSION, WEBSITE, Choices, Draft, Reading
 from renderer.importers.naming import name_of
 from renderer.importers.remotes import set_header, set_remote, set_remote_variable
-from renderer.importers.server_json_packages import choose, field_path, kind_of, set_package, variable_of
+from renderer.importers.server_json_packages import Part, choose, set_package
 from renderer.importers.toolhive_registry import apply_extension
 from renderer.importers.variables import completed
 from renderer.manifest import as_mapping, at, items
@@ -93,7 +93,7 @@ def _read(reading: Reading, others: Sequence[Reading], choices: Choices) -> Draf
     before = reading.get("version_detail") is not None
     reading.carry_text(("version_detail", "version") if before else ("version",), ("metadata", "annotations", VERSION))
     reading.lose_all(["release_date", "is_latest"], CATALOGUE, ("version_detail",))
-    reading.carry_text(field_path(reading, (), "websiteUrl"), ("metadata", "annotations", WEBSITE))
+    reading.carry_text(Part(reading, ()).at("websiteUrl"), ("metadata", "annotations", WEBSITE))
     reading.carry_text(("repository", "url"), ("metadata", "annotations", REPOSITORY))
     if not reading.is_withdrawn(("status",)):
         reading.lose_all(["status"], CATALOGUE)
@@ -125,15 +125,16 @@ def _what_runs(reading: Reading, name: str, choices: Choices) -> str:
         message = f"the definition has no {missing}: there is nothing to run or to call"
         reading.refuse((), "import/nothing-runs", message)
         return ""
-    taken = choose(reading, packages, choices)
+    parts = [Part(reading, path) for path in packages]
+    taken = choose(parts, choices)
     if taken is None:
-        known = ", ".join(f"{number} {kind_of(reading, path)}" for number, path in enumerate(packages, 1))
+        known = ", ".join(f"{number} {part.kind}" for number, part in enumerate(parts, 1))
         message = f"no package is '{excerpt(choices.package)}'"
         reading.refuse(("packages",), "import/package", message, f"there are {known}")
         return ""
-    _others(reading, [*(path for path in packages if path != taken), *remotes])
-    set_package(reading, taken, name, choices)
-    return reading.text(*field_path(reading, taken, "identifier"))
+    _others(reading, [*(path for path in packages if path != taken.path), *remotes])
+    set_package(taken, name, choices)
+    return taken.text("identifier")
 
 
 def _others(reading: Reading, paths: Sequence[DocumentPath]) -> None:
@@ -145,14 +146,12 @@ def _others(reading: Reading, paths: Sequence[DocumentPath]) -> None:
 def _remote(reading: Reading, path: DocumentPath, name: str) -> None:
     set_remote(reading, (*path, "url"), (*path, "type"), reading.text(*path, "type"))
     reading.lose_all(["description"], CATALOGUE, path)
-    for header, _ in reading.items(*path, "headers"):
-        set_header(reading, header, variable_of(reading, header, reading.text(*header, "name")), name)
-        for inner in reading.mapping(*header, "variables"):
-            source = (*header, "variables", inner)
-            set_remote_variable(reading, source, variable_of(reading, source, inner), name)
-    for inner in reading.mapping(*path, "variables"):
-        source = (*path, "variables", inner)
-        set_remote_variable(reading, source, variable_of(reading, source, inner), name)
+    remote = Part(reading, path)
+    for header in remote.parts("headers"):
+        set_header(reading, header.path, header.input(header.text("name")), name)
+    for part in (*remote.parts("headers"), remote):
+        for inner, variable in part.variables().items():
+            set_remote_variable(reading, variable.path, variable.input(inner), name)
 
 
 def carried(spec: Mapping[str, JSON]) -> dict[str, JSON]:
