@@ -191,7 +191,7 @@ def started(words: Sequence[str]) -> Started | None:
         return None
     options, behind = runner_options(runner, [Word(word) for word in rest])
     named = [option.value.text for option in options if option.value and option.name in runner.naming]
-    if not behind or any(option.name not in (*BARE, *runner.naming) for option in options):
+    if not behind or any(option.name not in (*BARE, "--", *runner.naming) for option in options):
         return None
     first, *arguments = (word.text for word in behind)
     package = parse_package(runner.registry, named[-1] if named else first)

@@ -67,7 +67,9 @@ _WEAK = [
     ({"volumes": ["/:/host"]}, "/ is a path of the machine"),
     ({"volumes": ["/var/run/docker.sock:/var/run/docker.sock"]}, "root of the machine"),
     ({"security_opt": ["seccomp:unconfined"]}, "security_opt"),
-    ({"extra_hosts": ["host.docker.internal:host-gateway"]}, "a pod has no machine"),
+    ({"volumes": [r"C:\Users\me:/host"]}, r"C:\Users\me is a path of the machine"),
+    ({"extra_hosts": ["a:10.0.0.1", "b=host-gateway"]}, "b: a pod has no machine"),
+    ({"extra_hosts": {"host.docker.internal": "host-gateway"}}, "a pod has no machine"),
     ({"ports": ["8000-8010:8000-8010", "8000:8000"]}, "only a single TCP port"),
 ]
 
@@ -151,7 +153,8 @@ def test_durations(text: str, number: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "amount"), [("512M", "512Mi"), ("1gb", "1Gi"), ("64k", "64Ki"), ("100", "100"), ("much", "")]
+    ("text", "amount"),
+    [("512M", "512Mi"), ("1gb", "1Gi"), ("64k", "64Ki"), ("100", "100"), ("1.5g", "1.5Gi"), ("much", "")],
 )
 def test_sizes(text: str, amount: str) -> None:
     assert quantity(text) == amount

@@ -34,6 +34,19 @@ def drafted(**fields: Any) -> Draft:
     return draft
 
 
+def test_a_remote_server_has_a_url() -> None:
+    draft = drafted(type="remote", image=None, remote={"transport_type": "sse"})
+    assert [(problem.rule, problem.message) for problem in draft.problems] == [
+        ("import/remote", "the remote server has no URL")
+    ]
+
+
+def test_no_pod_reaches_the_machine_it_runs_on() -> None:
+    draft = drafted(run={"extraHosts": ["db:host-gateway"]})
+    assert "a pod has no machine of its own" in draft.losses[0].message
+    assert "network" not in spec_of(run={"extraHosts": ["db:host-gateway"]})
+
+
 def spec_of(**fields: Any) -> dict[str, Any]:
     draft = validated(drafted(**fields))
     assert draft.problems == ()

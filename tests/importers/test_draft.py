@@ -45,6 +45,29 @@ def test_each_outcome_is_an_entry() -> None:
     assert [entry.outcome for entry in draft.of(Outcome.DECISION)] == [Outcome.DECISION]
 
 
+def test_fields_that_the_source_does_not_have_are_not_in_its_report() -> None:
+    reading = Reading(source_of({"env": {"A": None}, "args": ["a"]}))
+    for source in (("image",), ("env", "A"), ("env", "B"), ("args", 0), ("none", "of", "it")):
+        reading.map(source, ("spec", "image"), "i")
+        reading.lose(source, "no field")
+    assert [(dotted(entry.source), str(entry.outcome)) for entry in reading.entries] == [
+        ("env.A", "mapped"),
+        ("env.A", "not-expressible"),
+        ("args[0]", "mapped"),
+        ("args[0]", "not-expressible"),
+    ]
+    assert reading.spec == {"image": "i"}
+
+
+@pytest.mark.parametrize(
+    ("status", "outcomes"), [("deprecated", ["decision"]), ("Deleted", ["decision"]), ("active", [])]
+)
+def test_a_withdrawn_definition_is_a_decision(status: str, outcomes: list[str]) -> None:
+    reading = Reading(source_of({"status": status}))
+    assert reading.is_withdrawn(("status",)) is bool(outcomes)
+    assert [str(entry.outcome) for entry in reading.entries] == outcomes
+
+
 def test_several_sources_make_one_spec() -> None:
     first = Reading(source_of({"a": 1}))
     second = Reading(source_of({"b": 2, "c": 3}), into=first)

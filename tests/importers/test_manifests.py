@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Any
 
 import pytest
 
-from renderer.importers.bridges import Wrapped, wrapped
 from renderer.importers.draft import Draft, Outcome
-from renderer.importers.packages import Package, Started, started
 from renderer.importers.spec_file import text_of
 from renderer.model import JSON
 from tests.importers.live import FOLDER, draft_of, drafts_of, expected
@@ -199,40 +196,3 @@ def test_a_selector_by_expressions_cannot_be_taken_over() -> None:
     draft = draft_of(json.dumps(data))
     assert "selector" not in spec_of(draft).get("adopt", {})
     assert "must be deleted" in messages(draft, Outcome.LOST)
-
-
-_COMMANDS = [
-    ("supergateway --stdio 'uvx x==1.0' --port 9000", Wrapped("supergateway", ("uvx", "x==1.0"), 9000, "", sse=True)),
-    ("npx -y supergateway@3.4.0 --stdio 'npx -y y@1.0.0' --outputTransport streamableHttp --streamableHttpPath /m",
-     Wrapped("supergateway", ("npx", "-y", "y@1.0.0"), 8000, "/m")),
-    ("mcp-proxy --port=8080 --host 0.0.0.0 -- python server.py", Wrapped("mcp-proxy", ("python", "server.py"), 8080)),
-    ("uvx mcp-proxy --port 8080 --pass-environment server", Wrapped("mcp-proxy", ("server",), 8080)),
-    ("supergateway --stdio 'npx y@1.0.0' --port 8000 --token x --cors",
-     Wrapped("supergateway", ("npx", "y@1.0.0"), 8000, "", sse=True, others=("--token", "--cors"))),
-    ("mcp-proxy https://mcp.example.com/mcp", None),
-    ("node server.js", None),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("line", "found"), _COMMANDS)
-def test_wrappers_are_recognised(line: str, found: Wrapped | None) -> None:
-    assert wrapped(shlex.split(line)) == found
-    assert wrapped(["sh", "-c", f"exec {line}"]) == found
-
-
-@pytest.mark.parametrize(
-    ("line", "found"),
-    [
-        ("npx -y @a/b@1.2.3 --root /x", Started(Package("npm", "@a/b", "1.2.3"), ("--root", "/x"))),
-        ("npx -y b", None),
-        ("uvx --from c-d==2.0 serve -v", Started(Package("pypi", "c-d", "2.0"), ("-v",), "serve")),
-        ("uv tool run e@1.0", Started(Package("pypi", "e", "1.0"), ())),
-        ("uvx f[cli]==1.0 run", Started(Package("pypi", "f[cli]", "1.0"), ("run",))),
-        ("npx -y g@latest", None),
-        ("npx -y github:acme/h", None),
-        ("npx --registry https://x y", None),
-        ("python -m x", None),
-    ],
-)
-def test_packages_are_recognised(line: str, found: Started | None) -> None:
-    assert started(line.split()) == found

@@ -9,7 +9,7 @@ import pytest
 
 from renderer.command import Done, ProgramMissing
 from renderer.importers import packages
-from renderer.importers.packages import Package, Registry, newest, parse_package
+from renderer.importers.packages import Package, Registry, Started, newest, parse_package, started
 
 COMMIT = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
@@ -86,3 +86,24 @@ def test_newest(
     assert newest(package) == expected
     assert argument in asked[0]
     newest.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("npx -y @a/b@1.2.3 --root /x", Started(Package("npm", "@a/b", "1.2.3"), ("--root", "/x"))),
+        ("npx -y b", None),
+        ("uvx --from c-d==2.0 serve -v", Started(Package("pypi", "c-d", "2.0"), ("-v",), "serve")),
+        ("uv tool run e@1.0", Started(Package("pypi", "e", "1.0"), ())),
+        ("uvx f[cli]==1.0 run", Started(Package("pypi", "f[cli]", "1.0"), ("run",))),
+        ("npx -y g@latest", None),
+        ("npx -y github:acme/h", None),
+        ("npx --package=i@2.0.0 -- run -v", Started(Package("npm", "i", "2.0.0"), ("-v",), "run")),
+        ("npx --package=i@2.0.0 run", Started(Package("npm", "i", "2.0.0"), (), "run")),
+        ("npx --registry https://x y", None),
+        ("uvx -p 3.12 j==1.0", None),
+        ("python -m x", None),
+    ],
+)
+def test_packages_are_recognised(line: str, found: Started | None) -> None:
+    assert started(line.split()) == found
