@@ -497,7 +497,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters
 LISTS = st.lists(st.sampled_from(ODD) | st.lists(st.sampled_from(ODD)).map("".join) | TEXT, min_size=1, max_size=40)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(LISTS)
 def test_docker_compose_reads_every_text_as_it_was_given(given_texts: list[str]) -> None:
     spelt = [as_literal(text) for text in given_texts]
