@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from renderer import assets
 from renderer.environment.delivery import ArgoCD, Flux, delivery_faults, make_delivery
@@ -13,12 +13,18 @@ from renderer.environment.merge import stamped
 from renderer.environment.values import Environment, Merge, Selector
 from renderer.errors import DocumentPath, Fault, Problem, Severity, errors_in
 from renderer.images import Images, parse
+from renderer.later import later
 from renderer.model import DNS, Answerer, NamespaceRules, Options, Source
 from renderer.pins import system_namespace
 from renderer.policy.catalogue import RULES
 from renderer.resolve.defaults import defaults_of
 from renderer.schemas import Schema, deprecations
 from renderer.wording import suggestion
+
+if TYPE_CHECKING:
+    from renderer.validate import partial
+else:
+    partial = later("renderer.validate.partial")  # 1 ms, which only a faulty environment needs
 
 _PREFIX = "policy/"
 
@@ -28,21 +34,39 @@ def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], lis
     environments: dict[str, Environment] = {}
     problems: list[Problem] = []
     for source in sources:
-        faults = [source.problem(fault) for fault in _schema().faults(source.data, "schema")]
-        if not faults:
-            environment = _environment(source)
-            faults = [source.problem(fault) for fault in _faults(environment)]
-            if other := environments.get(environment.name):
-                path: DocumentPath = ("metadata", "name")
-                there = other.source.place(path)
-                message = f"two environments are called '{environment.name}'; the other one: {there}"
-                hint = "names are unique in a run: rename one of them"
-                fault = Fault(path, "environment/duplicate-name", message, hint)
-                faults.append(environment.source.problem(fault)._replace(related=(there,)))
-            elif not errors_in(faults):
-                environments[environment.name] = environment
+        environment, found = _read(source)
+        faults = list(map(source.problem, found))
+        if environment and (other := environments.get(environment.name)):
+            path: DocumentPath = ("metadata", "name")
+            there = other.source.place(path)
+            message = f"two environments are called '{environment.name}'; the other one: {there}"
+            hint = "names are unique in a run: rename one of them"
+            fault = Fault(path, "environment/duplicate-name", message, hint)
+            faults.append(environment.source.problem(fault)._replace(related=(there,)))
+        elif environment and not errors_in(faults):
+            environments[environment.name] = environment
         problems += [*faults, *map(source.problem, deprecations(_schema().document, source.data))]
     return list(environments.values()), [*problems, *_delivered_twice(list(environments.values()))]
+
+
+def _read(source: Source) -> tuple[Environment | None, list[Fault]]:
+    """The environment, and its faults; None where only these are known."""
+    faults = list(_schema().faults(source.data, "schema"))
+    if not faults:
+        environment = _environment(source)
+        return environment, list(_faults(environment))
+    # What is valid of it has its own faults, but for those that a faulty value decides.
+    part = partial.valid_part(source, lambda data: _schema().faults(data, "schema"))
+    if part:
+        valid, faulty = part
+        more = _faults(_environment(valid), faulty)
+        faults += [fault for fault in more if not _concerns(fault.path, faulty)]
+    return None, faults
+
+
+def _concerns(path: DocumentPath, faulty: Collection[DocumentPath]) -> bool:
+    """Whether a faulty value is at, above or below the path."""
+    return any(path[: len(each)] == each[: len(path)] for each in faulty)
 
 
 def _delivered_twice(environments: Sequence[Environment]) -> Iterator[Problem]:
@@ -156,11 +180,10 @@ def _rule(name: str) -> str:
 # Checks beyond the schema.
 
 
-def _faults(environment: Environment) -> Iterator[Fault]:
-    rules = (_reserved_namespace, _addresses, _unknown_versions, _unknown_policies, _repeated_pins, _not_rendered)
-    for rule in rules:
-        yield from rule(environment)
-    yield from delivery_faults(environment.delivery, environment.name, environment.target)
+def _faults(environment: Environment, faulty: Collection[DocumentPath] = ()) -> Iterator[Fault]:
+    for rule, decisive in _RULES:
+        if not any(_concerns(path, faulty) for path in decisive):
+            yield from rule(environment)
 
 
 def _reserved_namespace(environment: Environment) -> Iterator[Fault]:
@@ -243,3 +266,20 @@ def _not_rendered(environment: Environment) -> Iterator[Fault]:
 def _unrendered(path: DocumentPath, message: str) -> Fault:
     hint = "remove it, or choose a target that has it"
     return Fault(path, "environment/not-rendered", message, hint, Severity.WARNING, at_key=True)
+
+
+def _delivery(environment: Environment) -> Iterator[Fault]:
+    return delivery_faults(environment.delivery, environment.name, environment.target)
+
+
+_TARGET, _CREATE = ("spec", "target"), ("spec", "namespace", "create")
+#: Each rule, and the fields that decide whether it holds for the value that it finds fault with.
+_RULES: tuple[tuple[Callable[[Environment], Iterator[Fault]], Sequence[DocumentPath]], ...] = (
+    (_reserved_namespace, [_CREATE]),
+    (_addresses, []),
+    (_unknown_versions, []),
+    (_unknown_policies, []),
+    (_repeated_pins, []),
+    (_not_rendered, [_TARGET, _CREATE]),
+    (_delivery, [_TARGET, ("metadata", "name")]),
+)
