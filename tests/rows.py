@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 #: Fewer rows stay tests of their own.
-FEWEST = 8
+FEWEST = 4
 #: Fixtures of every test, on which no row depends more than another.
 SHARED = {"request", "_quiet_about_silence"}
 
