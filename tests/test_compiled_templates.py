@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,27 +17,16 @@ from renderer.registry import TARGETS, target
 from renderer.render import TemplateFault, compiled, runtime
 from renderer.render.quoting import filters, finalizer
 from tests.cli.commands import ROOT
+from tests.starts import compiled_modules, mcpctl
 
 OPTIONS = Options("mcpctl", "1.35")
 
 
 @pytest.fixture(scope="module")
 def modules() -> dict[str, dict[str, Any]]:
-    """As hatch_build.py makes them."""
-    quotings = {name: target(name).quoting for name in TARGETS}
     made: dict[str, dict[str, Any]] = {}
-    for folder in (*TARGETS, "guard"):
-        several = [render.YAML, *([quotings[folder]] if folder in quotings else quotings.values())]
-        names = [name for name in assets.names("templates") if name.startswith(f"{folder}/") and name.endswith(".j2")]
+    for folder, text in compiled_modules().items():
         namespace: dict[str, Any] = {}
-        texts = {name: assets.read(f"templates/{name}").decode() for name in names}
-        text = compiled.module_text(
-            {
-                compiled.key(quoting.name, name, texts[name]): engine.built_in.python_of(name, quoting)
-                for quoting in several
-                for name in names
-            }
-        )
         exec(text, namespace)
         made[folder] = namespace["TEMPLATES"]
     return made
@@ -67,6 +58,14 @@ def test_the_same_text(compiled_before: Callable[[], None], monkeypatch: pytest.
     monkeypatch.setattr(engine.Engine, "render", no_jinja)
     assert [document.text for document in pipeline.render(specs, target(name), OPTIONS).documents] == expected
     assert len(expected) > 10
+
+
+def test_a_start_of_the_tests_uses_them() -> None:
+    """Where the module is not what it expects, it would be as slow as without, and nobody would see it."""
+    probe = "; print(renderer.render.compiled.compiled_template('kubernetes', 'kubernetes/service.yaml.j2'))"
+    start = mcpctl()[-1].partition("; from")[0] + "; import renderer.render.compiled" + probe
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.startswith("<function _")
 
 
 def test_the_same_fault_at_the_same_line(compiled_before: Callable[[], None]) -> None:

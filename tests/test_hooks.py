@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from renderer.cli import COMMANDS, main
 from tests.cli.commands import BAD, GOOD, ROOT
 from tests.oracles import program, yaml_read
 from tests.packaging import copy_build_files
+from tests.starts import mcpctl
 
 HOOKS: list[dict[str, Any]] = yaml_read((ROOT / ".pre-commit-hooks.yaml").read_text())
 IDS = [hook["id"] for hook in HOOKS]
@@ -30,7 +31,7 @@ class Repository:
         self.folder.mkdir()
         programs = folder / "bin"
         programs.mkdir()
-        (programs / "mcpctl").write_text(f'#!/bin/sh\nexec {sys.executable} -m renderer "$@"\n')
+        (programs / "mcpctl").write_text(f'#!/bin/sh\nexec {shlex.join(mcpctl())} "$@"\n')
         (programs / "mcpctl").chmod(0o755)
         identity = {
             f"GIT_{who}_{what}": "x@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")

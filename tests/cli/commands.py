@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from renderer.cli import main
+from tests.starts import mcpctl
 
 ROOT = Path(__file__).parent.parent.parent
 GOOD = """\
@@ -60,11 +60,11 @@ def in_process(capture: pytest.CaptureFixture[bytes], *arguments: str | os.PathL
 
 
 def as_program(*arguments: str | bytes, stdin: Any = "", env: Mapping[str, str] | None = None, **options: Any) -> Run:
-    """The same of ``python -m renderer``; ``stdin`` is text, or what subprocess takes."""
+    """The same of a process; ``stdin`` is text, or what subprocess takes."""
     given = {"input": stdin.encode()} if isinstance(stdin, str) else {"stdin": stdin}
     outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     done = subprocess.run(
-        [sys.executable, "-m", "renderer", *arguments],
+        [*mcpctl(), *arguments],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(env or {})},
         timeout=60,
         check=False,
