@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,7 +69,8 @@ def path_in_tree(document: Rendered, run: Run) -> str:
 def _heads(out: Path, run: Run) -> dict[str, str]:
     """By server, and "" for shared files; the same on every machine, and for every version of mcpctl."""
     root = _root(os.path.realpath(out))
-    files = {server.name: _relative(server.source.file, root) for server in run.specs.servers}
+    real_folder = cache(os.path.realpath)  # of a thousand specs in it
+    files = {server.name: _relative(server.source.file, root, real_folder) for server in run.specs.servers}
     heads = {name: head(file or f"the spec of server {name}") for name, file in files.items()}
     if run.environment:
         file = _relative(run.environment.source.file, root)
@@ -86,11 +87,12 @@ def _root(folder: str) -> str:
     return ""
 
 
-def _relative(file: str, root: str) -> str:
+def _relative(file: str, root: str, real_folder: Callable[[str], str] = os.path.realpath) -> str:
     """The path of a spec from there, with ``/``; empty where it lies elsewhere, or is no file."""
-    real = os.path.realpath(file)
-    inside = bool(root) and os.path.isfile(real) and real.startswith(os.path.join(root, ""))
-    path = os.path.relpath(real, root).replace(os.sep, "/") if inside else ""
+    real = os.path.join(real_folder(os.path.dirname(file)), os.path.basename(file))
+    real = os.path.realpath(real) if os.path.islink(real) else real
+    below = os.path.join(root, "")
+    path = real[len(below) :].replace(os.sep, "/") if root and real.startswith(below) and os.path.isfile(real) else ""
     return path if path.isprintable() and "-->" not in path else ""
 
 

@@ -326,6 +326,23 @@ def test_what_is_wrong_in_each_tree_is_told_in_one_run(mcpctl: Mcpctl, check: li
 
 
 @pytest.mark.usefixtures("input_folder")
+def test_a_head_names_the_file_that_a_link_leads_to(mcpctl: Mcpctl) -> None:
+    """The spec itself is a link, its folder is, or both lead out of the work tree."""
+    Path(".git").mkdir()
+    Path("in").rename("real")
+    Path("specs").mkdir()
+    Path("specs/one.yaml").symlink_to("../real/one.yaml")
+    Path("linked").symlink_to("real")
+    Path("../outside.yaml").write_text(spec("three"))
+    Path("specs/three.yaml").symlink_to("../../outside.yaml")
+    mcpctl("render", "specs/one.yaml", "linked/two.yaml", "specs/three.yaml", "--out", "tree")
+    heads = {name: Path(f"tree/kubernetes/{name}/service.yaml").read_text() for name in ("one", "two", "three")}
+    assert "Made by mcpctl from real/one.yaml;" in heads["one"]
+    assert "Made by mcpctl from real/two.yaml;" in heads["two"]
+    assert "Made by mcpctl from the spec of server three;" in heads["three"]
+
+
+@pytest.mark.usefixtures("input_folder")
 def test_what_forbids_a_run_is_told_of_every_kind(mcpctl: Mcpctl) -> None:
     Path("in/one.yaml").write_text(spec("one", "  storage: [{name: data, size: 1Gi, mountPath: /data}]\n"))
     mcpctl("render", "in", "--out", "tree")
