@@ -77,6 +77,7 @@ def examples() -> Specs:
     return read([str(EXAMPLES)])
 
 
+@cache
 def rendered_documents(name: str) -> Output:
     """What a target makes of all documents, which stand beside the files that they name."""
     sources = [Source(IN_EXAMPLES, 1, 1, document) for document in documents()]

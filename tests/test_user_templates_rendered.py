@@ -6,7 +6,6 @@ import marshal
 import re
 import resource
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +32,6 @@ QUOTINGS = {name: target_of(name).quoting for name in TARGETS}
 WITH_RULES = OPTIONS._replace(namespace_rules=NamespaceRules(quota={"pods": "1"}, limits={"max": {"cpu": "1"}}))
 
 
-#: What the built-in templates make of all documents.
-documents_of = cache(rendered_documents)
-
-
 def fault_of(text: str, context: Mapping[str, Any] | None = None) -> str:
     """``line: message`` of what a template of the user ends with."""
     with render.user_templates_in_force(UserTemplates("own", {NAME: text}), {}), pytest.raises(TemplateFault) as caught:
@@ -55,10 +50,10 @@ def made(text: str, context: Mapping[str, Any]) -> str:
 @pytest.mark.parametrize("target", TARGETS)
 def test_unchanged_templates_make_the_same_bytes(target: str) -> None:
     """All of them, through the sandbox, on every example."""
-    expected = documents_of(target)
+    expected = rendered_documents(target)
     own = UserTemplates("own", {name: ejected(name) for name in replaceable()})
     with render.user_templates_in_force(own, QUOTINGS) as faults:
-        found = rendered_documents(target)
+        found = rendered_documents.__wrapped__(target)
     assert faults == []
     assert [(d.path, d.text) for d in found.documents] == [(d.path, d.text) for d in expected.documents]
     assert found.problems == expected.problems
@@ -75,7 +70,7 @@ def test_all_that_can_be_replaced_is_checked_afterwards() -> None:
     """Each is a template of documents that are parsed back, or is included by one of those."""
     checked = {kind.template for kind in OBJECTS} | {d.template for d in namespace_objects(WITH_RULES)}
     checked |= {kind.template for kind in DELIVERY}
-    checked |= {document.template for target in TARGETS for document in documents_of(target).documents}
+    checked |= {document.template for target in TARGETS for document in rendered_documents(target).documents}
     checked.add("guard/envoy.yaml.j2")  # the text of a ConfigMap or a config: only Envoy reads it
     waiting = sorted(checked - {""})
     while waiting:
@@ -316,7 +311,7 @@ def test_filters_that_import_when_they_are_called_work(text: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_only_plain_data_gets_in(target: str) -> None:
     """Nothing with methods that reach outside: marshal takes plain data alone."""
-    for document in documents_of(target).documents:
+    for document in rendered_documents(target).documents:
         marshal.dumps(dict(document.context))
 
 
