@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from renderer.cli import main
+
 ROOT = Path(__file__).parents[2]
 INPUTS = ("docs/examples", "docs/environments")
 NAMES = ("dev", "production", "staging")
@@ -29,10 +31,10 @@ def without_heads(files: dict[str, bytes]) -> dict[str, bytes]:
     return {path: re.sub(rb"\A(# |<!-- )Made by mcpctl[^\n]*\n", b"", text) for path, text in texts.items()}
 
 
-def render(out: Path, paths: list[str], cwd: Path, umask: int, env: Mapping[str, str]) -> None:
+def render(out: Path, umask: int, env: Mapping[str, str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "renderer", "render", "--quiet", "--out", str(out), *paths],
-        cwd=cwd,
+        [sys.executable, "-m", "renderer", "render", "--quiet", "--out", str(out), *INPUTS],
+        cwd=ROOT,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **env},
         umask=umask,
         capture_output=True,
@@ -59,16 +61,17 @@ def is_the_same(out: Path) -> None:
     ids=["hash seed, locale C, umask 077", "hash seed, Turkish, umask 000"],
 )
 def test_another_process_makes_the_same(tmp_path: Path, umask: int, env: dict[str, str]) -> None:
-    render(tmp_path / "out", list(INPUTS), ROOT, umask, env)
+    render(tmp_path / "out", umask, env)
     is_the_same(tmp_path / "out")
 
 
-def test_another_folder_and_order_make_the_same(tmp_path: Path) -> None:
+def test_another_folder_and_order_make_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file is named by itself, environments first, and all of them lie elsewhere."""
     (tmp_path / "in").mkdir()
     for folder in INPUTS:
         for path in (ROOT / folder).glob("*.yaml"):
             shutil.copy(path, tmp_path / "in" / f"{len(path.stem)}-{path.name}")
     paths = sorted((path.name for path in (tmp_path / "in").iterdir()), reverse=True)
-    render(tmp_path / "out", paths, tmp_path / "in", 0o022, {})
+    monkeypatch.chdir(tmp_path / "in")
+    assert main(["render", "--quiet", "--out", str(tmp_path / "out"), *paths]) == 0
     is_the_same(tmp_path / "out")
