@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from renderer import parallel
+from renderer import parallel, provenance
 from renderer.errors import Exit
+from renderer.model import Options, Server
 from renderer.registry import target
+from renderer.target import Target
 from tests.cli.commands import ROOT, Mcpctl
 
 INPUTS = ("docs/examples", "docs/environments")
@@ -26,6 +31,32 @@ COMPOSE = f"{TREES}/dev/compose/time/compose.yaml"
 @pytest.fixture(autouse=True)
 def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+
+
+class Kept:
+    """A target that builds the same server with the same options once."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._built: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def build(self, servers: Sequence[Server], options: Options) -> Any:
+        key = repr([(server._replace(source=None), server.source.data, options) for server in servers])  # type: ignore[arg-type]
+        if key not in self._built:
+            self._built[key] = self._target.build(servers, options)
+        return self._built[key]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built_once() -> Iterator[None]:
+    """The rows try the same other values of the same few servers."""
+    kept = cache(lambda name: Kept(target(name)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "target", kept)
+        yield
 
 
 def number(file: str, text: str) -> int:
