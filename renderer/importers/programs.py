@@ -34,6 +34,11 @@ _BUILD = (
     "build an image of it, or publish it as a package, and write 'docker run', 'npx' or 'uvx' there, or start a spec "
     "with 'mcpctl init NAME --image IMAGE'"
 )
+#: Packages whose programs are proxies.
+_PROXIES: Mapping[Registry, Sequence[str]] = {
+    "npm": ("mcp-remote", "supergateway", "mcp-proxy"),
+    "pypi": ("mcp-proxy",),
+}
 _OWN_PROXY = "a proxy, of which mcpctl brings its own"
 
 
@@ -120,9 +125,9 @@ def _runner(runner: Runner, command: str) -> Program:
                 starting.reading.lose(more.source, "a spec has one package: build an image of several")
         program, arguments = rest[:1] if packages else [], rest[1:]
         known = parse_package(runner.registry, package.text)
-        if known and (proxy := _PROXIES.get((runner.registry, known.name))):
+        if known and known.name in _PROXIES[runner.registry]:
             starting.note([package, *program], _OWN_PROXY)
-            proxy(starting, package, arguments)
+            PROGRAMS[known.name](starting, package, arguments)
             return
         if known and [word.text for word in program] == [known.name.partition("[")[0]]:
             starting.reading.note(program.pop().source, ("spec", "package"), "the program of the package's own name")
@@ -371,12 +376,6 @@ def _mcp_proxy(starting: Starting, first: Word, words: Sequence[Word]) -> None:
 
 
 _NPX, _UVX = _runner(NPX, "npx -y"), _runner(UVX, "uvx")
-_PROXIES: Mapping[tuple[Registry, str], Program] = {
-    ("npm", "mcp-remote"): _mcp_remote,
-    ("npm", "supergateway"): _supergateway,
-    ("npm", "mcp-proxy"): _mcp_proxy,
-    ("pypi", "mcp-proxy"): _mcp_proxy,
-}
 PROGRAMS: Mapping[str, Program] = {
     **dict.fromkeys(("docker", "podman", "nerdctl"), _container),
     **dict.fromkeys(("npx", "bunx"), _NPX),

@@ -87,15 +87,15 @@ def read_service(reading: Reading, name: str, project: Project) -> None:
     command = [*words(reading.get("entrypoint")), *words(reading.get("command"))]
     image = filled(reading.text("image")) or ""
     wrapper = wrapped(command, image)
-    package = started(wrapper.inner if wrapper else command)
+    start = started(wrapper.inner if wrapper else command)
     port = _port(reading, wrapper, command)
     _environment(reading, server)
-    if package:
-        _package(reading, package)
+    if start:
+        _package(reading, start)
     else:
         _image(reading, image, f"{project.name or 'project'}-{server}")
         _command(reading, wrapper, server)
-    _transport(reading, port, wrapper, package, command)
+    _transport(reading, port, wrapper, start, command)
     _check(reading)
     _resources(reading)
     _security(reading)
@@ -172,15 +172,15 @@ def _environment(reading: Reading, server: str) -> None:
         reading.decide(source, ("spec", "envFrom", END), {"secret": name, **optional}, question)
 
 
-def _package(reading: Reading, package: Started) -> None:
+def _package(reading: Reading, start: Started) -> None:
     source = _line(reading)
-    reading.map(source, ("spec", "package"), package.package.fields, "what runs in the image is a package")
+    reading.map(source, ("spec", "package"), start.package.fields, "what runs in the image is a package")
     for key in ("image", "entrypoint", "build"):
         reading.note((key,), ("spec", "package"))
-    if package.args:
-        reading.map(source, ("spec", "args"), list(package.args))
-    if package.program:
-        reading.map(source, ("spec", "command"), [package.program])
+    if start.args:
+        reading.map(source, ("spec", "args"), list(start.args))
+    if start.program:
+        reading.map(source, ("spec", "command"), [start.program])
 
 
 def _line(reading: Reading) -> DocumentPath:
@@ -266,16 +266,16 @@ def _port_of(item: JSON) -> tuple[int, str, str] | None:
 
 
 def _transport(
-    reading: Reading, port: int, wrapper: Wrapped | None, package: Started | None, command: Sequence[str]
+    reading: Reading, port: int, wrapper: Wrapped | None, start: Started | None, command: Sequence[str]
 ) -> None:
     target: DocumentPath = ("spec", "transport")
     bridge = wrapper.bridge if wrapper else ""
-    if package or bridge == "mcp-proxy":
+    if start or bridge == "mcp-proxy":
         if wrapper and wrapper.loss:
             reading.lose(("command",), wrapper.loss)
-        bridge = bridge or ("supergateway" if package and package.package.registry == "npm" else "mcp-proxy")
+        bridge = bridge or ("supergateway" if start and start.package.registry == "npm" else "mcp-proxy")
         reading.default((*target, "type"), "stdio", f"{bridge} makes it reachable")
-        reading.default((*target, "bridge"), bridge, "what makes it reachable" if package else "of the image")
+        reading.default((*target, "bridge"), bridge, "what makes it reachable" if start else "of the image")
         return
     if not port:
         reading.decide((), target, {"type": "stdio", "bridge": "none"}, ATTACHED)

@@ -97,7 +97,7 @@ class Transport(NamedTuple):
     wrapper: Wrapped | None
 
     @property
-    def package(self) -> Started | None:
+    def start(self) -> Started | None:
         """The package that the bridge starts at an exact version, if any."""
         return started(self.wrapper.inner) if self.wrapper else None
 

@@ -143,13 +143,13 @@ def _pod_annotations(reading: Reading, path: DocumentPath) -> None:
 def _image(reading: Reading, container: DocumentPath, transport: Transport) -> None:
     """The image, or the package that a bridge starts at an exact version."""
     image = reading.text(*container, "image")
-    if package := transport.package:
-        fields = package.package.fields
+    if start := transport.start:
+        fields = start.package.fields
         reading.map((*container, "image"), ("spec", "package"), fields, "what runs in the image is a package")
         reading.note((*container, "command"), ("spec", "package"))
-        reading.map((*container, "args"), ("spec", "args"), list(package.args))
-        if package.program:
-            reading.map((*container, "command"), ("spec", "command"), [package.program])
+        reading.map((*container, "args"), ("spec", "args"), list(start.args))
+        if start.program:
+            reading.map((*container, "command"), ("spec", "command"), [start.program])
     elif not image:
         reading.refuse(container, "import/image", "the container has no image", "build what kustomize patches first")
     else:
@@ -176,7 +176,7 @@ def _transport(reading: Reading, container: DocumentPath, transport: Transport) 
         reading.decide((), target, {"type": "stdio", "bridge": "none"}, ATTACHED)
         reading.note((*container, "stdin"), target)
         return
-    if wrapper and (transport.package or wrapper.bridge == "mcp-proxy"):
+    if wrapper and (transport.start or wrapper.bridge == "mcp-proxy"):
         value: dict[str, JSON] = {"type": "stdio", "bridge": wrapper.bridge}
         reading.default(target, value, f"{wrapper.bridge} makes it reachable")
         if wrapper.loss:

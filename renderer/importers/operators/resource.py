@@ -70,12 +70,12 @@ class Resource:
         reading = self.reading
         words = [plain_text(word) for key in ("command", "args") for word in items(reading.written(("spec", key)))]
         bridge = wrapped(words)
-        package = started(bridge.inner if bridge else words)
+        start = started(bridge.inner if bridge else words)
         taken = self._take_folders()
-        if package:
+        if start:
             if bridge and bridge.loss:
                 reading.lose(("spec",), bridge.loss)
-            self._set_package(package, image, bridge is not None)
+            self._set_package(start, image, bridge is not None)
         elif taken:
             message = "it keeps a package in a folder that mcpctl mounts by itself, and names no exact version of it"
             reading.refuse((), "import/package", message, "write the package into a spec: 'mcpctl init NAME --npm'")
@@ -84,17 +84,17 @@ class Resource:
         if reading.written(("spec", "transport", "bridge")) == "none":
             reading.spec.pop("service", None)
 
-    def _set_package(self, package: Started, image: str, bridged: bool) -> None:
+    def _set_package(self, start: Started, image: str, bridged: bool) -> None:
         reading, spec = self.reading, self.reading.spec
         own = image in (*pins.BASE_IMAGES.values(), *pins.BASE_IMAGES_WITH_GIT.values(), "")
         for key in ("image", "command", "args", "accept", *(("health", "transport") if bridged else ())):
             spec.pop(key, None)
         base: dict[str, JSON] = {} if own else {"baseImage": image}
-        reading.default(("spec", "package"), {**package.package.fields, **base}, "by the command")
-        if package.program:
-            reading.write(("spec", "command"), [package.program])
-        if package.args:
-            reading.write(("spec", "args"), list(package.args))
+        reading.default(("spec", "package"), {**start.package.fields, **base}, "by the command")
+        if start.program:
+            reading.write(("spec", "command"), [start.program])
+        if start.args:
+            reading.write(("spec", "args"), list(start.args))
         caches = {"HOME": pins.CACHE_FOLDER, **pins.CACHE_ENV["npm"], **pins.CACHE_ENV["pypi"]}
         if "env" in spec:
             spec["env"] = {name: value for name, value in spec["env"].items() if caches.get(name) != value}
