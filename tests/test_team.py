@@ -39,13 +39,8 @@ class Team:
 
     def begin(self, servers: int, environments: dict[str, str]) -> None:
         self.git("init", "--quiet", "--initial-branch=main")
-        for name, value in (
-            ("user.name", "a"),
-            ("user.email", "a@example.com"),
-            ("gc.auto", "0"),
-            ("core.fsync", "none"),
-        ):
-            self.git("config", name, value)
+        with (self.folder / ".git/config").open("a") as file:
+            file.write("[user]\nname = a\nemail = a@example.com\n[gc]\nauto = 0\n[core]\nfsync = none\n")
         for name in ("specs", "environments"):
             (self.folder / name).mkdir()
         for number in range(servers):
