@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -147,8 +147,8 @@ def _answered(cluster: Cluster | None, where: Mapping[str, str], arguments: tupl
     if cluster is None or cluster.faults.elsewhere:
         raise _Unknown
     match arguments:
-        case ["api-resources" | "api-versions", *_] | ["version", "--output=json"]:
-            return _recorded(cluster, where, arguments)
+        case ["api-resources" | "api-versions" | "version", *_]:
+            return _discovered(cluster, where, arguments)
         case ["get", raw] if raw.startswith("--raw="):
             return _printed(_asked(cluster, "GET", raw.removeprefix("--raw=")))
         case ["get", "--ignore-not-found", "--output=json", "--filename=-"]:
@@ -178,17 +178,29 @@ def _sent(cluster: Cluster, namespace: str, arguments: tuple[str, ...], stdin: b
     raise _Unknown
 
 
-#: What the real kubectl printed: of versions for each version of a cluster, of kinds for each set of kinds.
-_RECORDED: dict[tuple[tuple[str, ...], str, frozenset[Kind]], Done] = {}
+#: What the real kubectl printed for each version of a cluster.
+_RECORDED: dict[str, Done] = {}
 
 
-def _recorded(cluster: Cluster, where: Mapping[str, str], arguments: tuple[str, ...]) -> Done:
-    of_version = arguments[0] == "version"
-    key = (arguments, cluster.version if of_version else "", frozenset(() if of_version else cluster.kinds))
-    if key not in _RECORDED:
-        options = [f"{name}={value}" for name, value in where.items()]
-        _RECORDED[key] = command.run(["kubectl", *options, *arguments], seconds=60)
-    return _RECORDED[key]
+def _discovered(cluster: Cluster, where: Mapping[str, str], arguments: tuple[str, ...]) -> Done:
+    match arguments:
+        case ["version", "--output=json"]:
+            if cluster.version not in _RECORDED:
+                options = [f"{name}={value}" for name, value in where.items()]
+                _RECORDED[cluster.version] = command.run(["kubectl", *options, *arguments], seconds=60)
+            return _RECORDED[cluster.version]
+        case ["api-versions"]:
+            return _lines(sorted({kind.api_version for kind in cluster.kinds}))
+        case ["api-resources", *options, "--output=name"] if all(each.startswith("--verbs=") for each in options):
+            verbs = {verb for option in options for verb in option.removeprefix("--verbs=").split(",")}
+            kinds = {(kind.group, kind.resource) for kind in cluster.kinds if verbs <= {*kind.verbs}}
+            return _lines(resource for _, resource in sorted(kinds))
+    raise _Unknown
+
+
+def _lines(lines: Iterable[str]) -> Done:
+    out = "".join(f"{line}\n" for line in lines)
+    return Done(0, out, "", out.encode())
 
 
 def _asked(cluster: Cluster, method: str, target: str, body: bytes = b"", media_type: str = "") -> Json:

@@ -371,17 +371,23 @@ def test_a_port_that_cannot_be_forwarded_is_the_real_one_s(
     assert len(cluster.requests) == start
 
 
-def test_what_kinds_there_are_is_asked_again_when_there_are_more(
-    where: list[str],
-) -> None:
-    printed = []
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["api-versions"],
+        ["api-resources", "--output=name"],
+        ["api-resources", "--verbs=list,delete", "--output=name"],
+        ["api-resources", "--verbs=create", "--output=name"],
+    ],
+    ids=" ".join,
+)
+def test_what_kinds_there_are(where: list[str], arguments: list[str]) -> None:
     with Cluster() as other:
-        argv = [*where, "api-resources", "--output=name"]
+        argv = [*where, *arguments]
         argv[1] = f"--kubeconfig={other.write_kubeconfig(Path(argv[1].partition('=')[2]))}"
-        for change in (other.define_custom_kinds, other.stop):
-            printed.append((quick.run(argv, seconds=60), command.run(argv, seconds=60)))
-            change()
-    assert printed[0][0] == printed[0][1] != printed[1][0] == printed[1][1]
+        before = quick.run(argv, seconds=60)
+        other.define_custom_kinds()
+        assert quick.run(argv, seconds=60) == command.run(argv, seconds=60) != before
 
 
 def test_a_version_is_asked_for_once(cluster: Cluster, where: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from renderer.kinds import KINDS
 from renderer.orchestrators.kubernetes.client import Kubectl
 from renderer.orchestrators.kubernetes.objects import CREATED
 from renderer.prerequisites import COMPONENT, prerequisites
-from tests.cluster import Cluster
+from tests.cluster import Cluster, quick
 from tests.cluster.kinds import Kind
 from tests.doctor.conftest import SPEC, Doctor
 
@@ -277,7 +277,8 @@ def test_values_of_secrets_do_not_even_leave_kubectl(
     real = command.run
 
     def run(argv: list[str], **options: object) -> command.Done:
-        done = real(argv, **options)  # type: ignore[arg-type]
+        of_secrets = any("secrets/" in argument for argument in argv)
+        done = (real if of_secrets else quick.run)(argv, **options)  # type: ignore[arg-type]
         came.extend((done.out, done.err))
         return done
 
