@@ -243,7 +243,8 @@ class Reading:
     def _has(self, source: DocumentPath) -> bool:
         """Whether the field is there; one without a value is."""
         above = self.get(*source[:-1])
-        return not source or (source[-1] in above if isinstance(above, dict) else isinstance(above, list))
+        is_item = isinstance(above, list) and isinstance(source[-1], int) and source[-1] < len(above)
+        return not source or is_item or (isinstance(above, dict) and source[-1] in above)
 
     def _add(
         self, source: DocumentPath, outcome: Outcome, target: DocumentPath | None, message: str, harmless: bool = False

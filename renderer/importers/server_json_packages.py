@@ -108,14 +108,18 @@ def set_package(package: Part, server: str, choices: Choices) -> None:
         hint = "its endpoint elsewhere is imported with --remote" if reading.get("remotes") else ""
         reading.refuse(path, "import/nuget", _NUGET, hint)
         return
+    if kind not in ("oci", "mcpb", "npm", "pypi"):
+        reading.refuse(path, "import/package", f"'{excerpt(kind)}' is no type of packages that can be run")
+        return
+    if not package.text("identifier"):
+        hint = "write its name, image or URL as identifier"
+        reading.refuse(path, "import/package", "the package has no identifier", hint)
+        return
     image = _image(package) if kind == "oci" else ""
     if kind == "mcpb":
         _bundle(package)
-    elif kind in ("npm", "pypi"):
-        _registry_package(package, "npm" if kind == "npm" else "pypi", choices)
     elif kind != "oci":
-        reading.refuse(path, "import/package", f"'{excerpt(kind)}' is no type of packages that can be run")
-        return
+        _registry_package(package, "npm" if kind == "npm" else "pypi", choices)
     _runtime(package, server)
     _arguments(package, server)
     for variable in package.parts("environmentVariables"):

@@ -47,7 +47,15 @@ def test_each_outcome_is_an_entry() -> None:
 
 def test_fields_that_the_source_does_not_have_are_not_in_its_report() -> None:
     reading = Reading(source_of({"env": {"A": None}, "args": ["a"]}))
-    for source in (("image",), ("env", "A"), ("env", "B"), ("args", 0), ("none", "of", "it")):
+    for source in (
+        ("image",),
+        ("env", "A"),
+        ("env", "B"),
+        ("args", 0),
+        ("args", "x"),
+        ("args", 1),
+        ("none", "of", "it"),
+    ):
         reading.map(source, ("spec", "image"), "i")
         reading.lose(source, "no field")
     assert [(dotted(entry.source), str(entry.outcome)) for entry in reading.entries] == [

@@ -287,6 +287,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Choices, str]] = {
         "not a name of an environment",
     ),
     "a range": (definition({**NPM, "version": "^1.2"}), OFFLINE, "has no exact version of @acme/notes (^1.2)"),
+    "no identifier": (definition({"registryType": "npm"}), OFFLINE, "the package has no identifier"),
     "no version": (
         definition({"registryType": "npm", "identifier": "x"}),
         OFFLINE,
