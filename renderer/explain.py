@@ -164,8 +164,10 @@ def _inside(node: Mapping[str, Any], step: str | int) -> Iterator[Mapping[str, A
 
 
 def _description(path: DocumentPath) -> str:
-    """Of the field, or of the mapping that it is a name in."""
-    texts = [str(node["description"]) for node in schema_nodes(path) if "description" in node]
+    """Of the field, or of the mapping that it is a name in, which also says in which forms it may be written."""
+    inner = [each for node in schema_nodes(path[:-1]) for each in _inside(node, path[-1])] if path else []
+    nodes = [form for node in inner for form in ([node] if "oneOf" in node else _forms(node))]
+    texts = [str(node["description"]) for node in nodes if "description" in node]
     return texts[0] if texts else _description(path[:-1]) if path else ""
 
 

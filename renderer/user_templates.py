@@ -14,7 +14,7 @@ from renderer.digests import sha256
 from renderer.errors import Place, Problem, Severity, excerpt
 from renderer.later import pattern
 from renderer.namedtuples import NamedTuple
-from renderer.wording import did_you_mean
+from renderer.wording import did_you_mean, either
 
 ENDING = ".j2"
 #: Larger than all built-in templates together.
@@ -46,8 +46,10 @@ def replaceable() -> list[str]:
 
 def name_hint(name: str) -> str:
     """The hint for a name that is not replaceable."""
-    near = did_you_mean(name, replaceable())
-    return f"did you mean '{near}'?" if near else "list the names with 'mcpctl eject --list'"
+    named = [each for each in replaceable() if each.rpartition("/")[2].partition(".")[0] == name]
+    close = did_you_mean(name, replaceable())
+    near = either([f"'{each}'" for each in named or ([close] if close else [])])
+    return f"did you mean {near}?" if near else "list the names with 'mcpctl eject --list'"
 
 
 def ejected(name: str) -> str:

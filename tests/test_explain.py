@@ -88,6 +88,7 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inputs:
         ("web.metadata.name", "metadata.name: web  # web.yaml:3:12, spec\n"),
         ("web.workload", "spec.workload: Deployment  # schema default: Kind of the Kubernetes workload.\n"),
         ("web.autoscaling", "spec.autoscaling: not set  # "),
+        ("web.env.NEW", "spec.env.NEW: not set  # Environment variables: a string, or a reference"),
     ],
 )
 def test_origins(inputs: Inputs, field: str, expected: str) -> None:

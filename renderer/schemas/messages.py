@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,22 +98,31 @@ class Messages:
         forms = [set(self.finder.fields_of(each, case.schemas.base)) for each in _branches(case.schemas.nodes)]
         all_known = self.finder.properties(case.schemas)
         known = [name for name in all_known if name not in case.value]
-        # Words that other tools use for the same: what to write here instead, in the schema's own words.
-        instead = {name.lower(): hint for name, hint in (case.schemas.annotation("x-instead") or {}).items()}
         for name in case.kind.unexpected:
             rule, path = f"{self.prefix}/unknown-field", (*case.path, name)
             if rivals := _rivals(name, case.value, forms):
                 message = f"{excerpt(name)} cannot be combined with {every([excerpt(rival) for rival in rivals])}"
                 yield Fault(path, rule, message, "keep one or the other", at_key=True)
                 continue
-            hint = instead.get(name.lower(), "")
-            near = "" if hint else suggestion(name, known) or suggestion(name, all_known)
+            near, hint = self._meant(case, name)
             if not (hint or near):
                 hint = _listed([other for other in known if not _rivals(other, case.value, forms)])
             yield Fault(path, rule, f"unknown field{near}", hint, at_key=True)
 
+    def _meant(self, case: _Case, name: str) -> tuple[str, str]:
+        """The field of nearly that name, or the hint for a word that other tools use for the same."""
+        instead = {word.lower(): hint for word, hint in (case.schemas.annotation("x-instead") or {}).items()}
+        fields = self.finder.properties(case.schemas)
+        if hint := instead.get(name.lower(), ""):
+            return "", hint
+        return suggestion(name, [field for field in fields if field not in case.value]) or suggestion(name, fields), ""
+
     def _missing_field(self, case: _Case) -> Iterator[Fault]:
         name, needs = case.kind.property, case.schemas.innermost.get(str(case.error.evaluation_path[-1]))
+        fields = self.finder.properties(case.schemas)
+        meant = ("".join(self._meant(case, other)) for other in case.value if other not in fields)
+        if any(words.startswith("write {") or re.search(rf"\b{re.escape(name)}\b", words) for words in meant):
+            return  # it stands there under another name, whose message says so
         triggers = [t for t in needs if t in case.value and name in needs[t]] if isinstance(needs, dict) else []
         verb = "requires" if len(triggers) == 1 else "require"
         because = f", which {every([excerpt(t) for t in triggers])} {verb}" if triggers else ""
@@ -126,8 +137,8 @@ class Messages:
             yield self._null(case, expected)
             return
         hint = _type_hint(types, case.value, case.quiet)
-        if types == ["object"] and not isinstance(case.value, list):
-            hint = _listed(self.finder.properties(case.schemas))
+        if types == ["object"]:
+            hint = _example(case.schemas) or _listed(self.finder.properties(case.schemas)) or hint
         yield self._fault(case, "type", f"expected {expected}{case.got()}", hint)
 
     def _null(self, case: _Case, expected: str) -> Fault:
@@ -299,10 +310,7 @@ _MESSAGES: dict[str, Callable[[Messages, _Case], Iterator[Fault]]] = {
 
 
 def _telling(errors: Iterable[ValidationError]) -> list[ValidationError]:
-    """Without what another one at the same place says already: the higher of two bounds, the form of empty text.
-
-    Nor the bound of a number where none belongs.
-    """
+    """Without what another one at the same place says already: the higher of two bounds, the form of empty text."""
     listed = sorted(errors, key=lambda error: getattr(error.kind, "limit", 0) if error.kind.name == "maxLength" else 0)
     first = {(*error.instance_path, error.kind.name): error for error in reversed(listed)}
     return [
@@ -326,6 +334,15 @@ def _rivals(name: str, value: Mapping[str, Any], forms: Sequence[Collection[str]
     of_name = [form for form in forms if name in form]
     others = [other for other in value if any(other in form for form in forms)] if of_name else []
     return sorted(other for other in others if not any(other in form for form in of_name))
+
+
+def _example(schemas: Subschemas) -> str:
+    """A mapping as it is written, where the schema has a short one."""
+    example = next(iter(schemas.annotation("examples") or ()), None)
+    if not isinstance(example, dict) or any(isinstance(value, dict | list) for value in example.values()):
+        return ""
+    texts = {k: v if isinstance(v, str) and re.match("[A-Za-z/]", v) else json.dumps(v) for k, v in example.items()}
+    return f"for example {{{', '.join(f'{name}: {text}' for name, text in texts.items())}}}"
 
 
 def _listed(names: Sequence[str]) -> str:

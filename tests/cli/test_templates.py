@@ -121,6 +121,7 @@ def test_the_list(mcpctl: Mcpctl) -> None:
         ([], "give names"),
         ([NAME, "--list"], "give names"),
         (["kubernetes/servic.yaml.j2"], f"did you mean '{NAME}'?"),
+        (["service"], "did you mean 'compose/service.yaml.j2' or 'kubernetes/service.yaml.j2'?"),
         (["../x"], "eject --list"),
         (["init/mcpserver.yaml.j2"], "no template that can be replaced"),
         (["--check", "none"], "does not exist"),
