@@ -59,7 +59,11 @@ def _importable(data: Mapping[str, JSON]) -> str:
     if "server.schema.json" in str(data.get("$schema")):
         return "a definition of the MCP registry"
     if "apiVersion" in data:
+        if data.get("kind") in ("MCPServer", "MCPRemoteProxy"):
+            return f"an {data['kind']} of an operator"
         return f"a {data['kind']} of Kubernetes" if data.get("kind") in ("Deployment", "StatefulSet", "Pod") else ""
+    if data.get("type") in ("server", "remote") and {"image", "remote"} & data.keys():
+        return "a definition of Docker's MCP registry"
     forms = {"mcpServers": "a client's list of MCP servers", "servers": "a client's list of MCP servers"}
     for name, form in {**forms, "services": "a compose file"}.items():
         entries = data.get(name)
