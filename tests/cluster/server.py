@@ -76,6 +76,9 @@ class Handler(BaseHTTPRequestHandler):
             body = b"".join(iter(self._chunk, b""))
         else:
             body = self.rfile.read(int(headers.get("content-length", 0)))
+        if self.server.stopping.is_set():  # on a connection that is closed after another
+            self.close_connection = True
+            return
         request = Request(self.command, self.path, headers, body)
         application = self.server.application
         application.requests.append(request)
