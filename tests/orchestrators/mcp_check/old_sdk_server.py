@@ -1,4 +1,4 @@
-"""Servers on the SDK's first major, which stands before what is installed here.
+"""Servers on the SDK's first major, without what is installed here.
 
 One for each argument: ``streamable-http [--stateless] [--json]`` or ``sse``. Prints their URLs, one a line, and ends
 with its stdin.

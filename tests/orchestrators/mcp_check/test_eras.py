@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,13 +22,9 @@ SECONDS = 30.0
 OLD, NEW = "2025-11-25", "2026-07-28"
 
 
-#: What the second major does not need. All else is that of the second one: thirty packages take pip three seconds more.
-OLD_PACKAGES = ("mcp<2", "httpx", "httpcore", "httpx-sse", "certifi", "pydantic-settings", "python-dotenv")
-
-
 @pytest.fixture(scope="session")
 def old_sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the SDK's first major and what it alone needs, one for all workers of pytest-xdist."""
+    """A folder with the SDK's first major and what it needs, one for all workers of pytest-xdist."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "old-sdk"
     uv = shutil.which("uv")
@@ -39,7 +34,7 @@ def old_sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.with_suffix(".done").exists():
-            command = [*pip, "-q", "--no-deps", "--target", str(folder), *OLD_PACKAGES]
+            command = [*pip, "-q", "--target", str(folder), "mcp<2"]
             done = subprocess.run(command, capture_output=True, text=True, timeout=600)
             if done.returncode and not os.environ.get("CI"):
                 pytest.skip(f"the SDK's first major cannot be installed here: {done.stderr[-200:]}")
@@ -59,10 +54,10 @@ OLD_SERVERS = (
 
 @pytest.fixture(scope="module")
 def old_servers(old_sdk: Path) -> Iterator[dict[str, str]]:
-    """The URLs of servers on the SDK's first major, which their process sees before what is installed here (``-S``)."""
+    """The URLs of servers on the SDK's first major; their process sees nothing of what is installed here (``-S``)."""
     with subprocess.Popen(
         [sys.executable, "-S", str(Path(__file__).with_name("old_sdk_server.py")), *OLD_SERVERS],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(old_sdk), sysconfig.get_path("purelib")))},
+        env={**os.environ, "PYTHONPATH": str(old_sdk)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
