@@ -87,3 +87,11 @@ def suggestion(word: str, candidates: Iterable[Any]) -> str:
     """``; did you mean 'x'?`` or nothing."""
     near = did_you_mean(word, candidates)
     return f"; did you mean {excerpt(near)}?" if near is not None else ""
+
+
+def in_decimals(text: str) -> str:
+    """A whole number as decimals, also with zeros before it, as 0x1F90, 0o17 or 1_000; empty for anything else."""
+    try:
+        return str(int(text, 10 if text.isdecimal() else 0)) if text.isascii() else ""
+    except ValueError:
+        return ""

@@ -34,8 +34,8 @@ def make_environments(sources: Sequence[Source]) -> tuple[list[Environment], lis
     environments: dict[str, Environment] = {}
     problems: list[Problem] = []
     for source in sources:
-        environment, found = _read(source)
-        faults = list(map(source.problem, found))
+        environment, own_faults = _read(source)
+        faults = list(map(source.problem, own_faults))
         if environment and (other := environments.get(environment.name)):
             path: DocumentPath = ("metadata", "name")
             there = other.source.place(path)

@@ -104,7 +104,8 @@ def recognise(sources: Sequence[Source]) -> tuple[dict[str, list[Source]], list[
             message = "the document has no format that can be imported"
             hint = f"these can: {'; '.join(form.about for form in FORMATS)}"
             if not source.is_foreign:
-                message, hint = "the document is one of mcpctl already", "use it as it is: 'mcpctl render'"
+                message = "the document is a spec or an environment of mcpctl already"
+                hint = "use it as it is: 'mcpctl render'"
             problems.append(source.problem(Fault((), "import/unrecognised", message, hint)))
     # ConfigMaps and the like in a file with an operator's resources belong to these, unless a workload is there too.
     for file in {source.file for source in by_format.get(operators.NAME, ())}:

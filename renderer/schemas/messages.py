@@ -12,7 +12,7 @@ from jsonschema_rs import ValidationError
 
 from renderer.errors import DocumentPath, Fault
 from renderer.schemas.subschemas import Finder, Node, Subschemas
-from renderer.wording import did_you_mean, either, every, excerpt, suggestion, type_word, type_words
+from renderer.wording import did_you_mean, either, every, excerpt, in_decimals, suggestion, type_word, type_words
 
 #: More allowed values, and more fields, than this are not listed.
 _LISTED_VALUES, _LISTED_FIELDS = 12, 16
@@ -381,10 +381,10 @@ def _type_hint(types: list[str], value: Any, quiet: bool) -> str:
     if "string" in types and not numbers and isinstance(value, bool | int | float):
         return "write it in quotes" if quiet else f'write "{excerpt(value)}" in quotes'
     if isinstance(value, str):
-        is_number = numbers and value.isascii() and value.isdecimal()
-        is_boolean = "boolean" in types and value in ("true", "false")
-        if is_number or is_boolean:
-            plain = (value.lstrip("0") or "0") if is_number else value
+        plain = in_decimals(value) if numbers else ""
+        if "boolean" in types and value in ("true", "false"):
+            plain = value
+        if plain:
             return "write it without quotes" if quiet else f"write {excerpt(plain)[1:-1]}"
     if types == ["array"] or ("array" in types and not isinstance(value, dict)):
         return "write a list, each item on its own line after '- '"

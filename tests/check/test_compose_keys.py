@@ -229,9 +229,9 @@ def test_what_is_policed_is_found_and_accepted(section: str, key: str, value: JS
         section, key = "services", "volumes"
         value = [{"type": "bind", "source": "/d", "target": "/d", "bind": {"propagation": value}}]
     policy = "policy/pod-security" if rule == "compose/not-restricted" else rule
-    found = patched(section, key, value, accept=[{"rule": policy, "reason": "our own reason"}])
-    assert rule in found, "what is accepted is still told"
-    assert "policy/accepts-nothing" not in found
+    rules = patched(section, key, value, accept=[{"rule": policy, "reason": "our own reason"}])
+    assert rule in rules, "what is accepted is still reported"
+    assert "policy/accepts-nothing" not in rules
 
 
 def test_every_policed_key_has_been_found() -> None:
@@ -255,8 +255,8 @@ def test_every_policed_key_has_been_found() -> None:
     ids=str,
 )
 def test_what_is_within_bounds_is_not(section: str, key: str, value: JSON) -> None:
-    found = patched(section, key, value)
-    assert [rule for rule in found if rule.startswith(("policy/", "compose/not", "compose/refused"))] == []
+    rules = patched(section, key, value)
+    assert [rule for rule in rules if rule.startswith(("policy/", "compose/not", "compose/refused"))] == []
 
 
 @pytest.mark.parametrize(

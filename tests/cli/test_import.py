@@ -122,7 +122,7 @@ def test_what_is_a_document_of_mcpctl_already_is_said(mcpctl: Mcpctl, tmp_path: 
     own.write_text(f"apiVersion: mcpctl.io/v1alpha1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{}}\n")
     run = mcpctl("import", own)
     assert run.code == 3
-    assert "own.yaml:1:1: error: the document is one of mcpctl already; use it as it is" in run.err
+    assert "own.yaml:1:1: error: the document is a spec or an environment of mcpctl already; use it as it is" in run.err
 
 
 def test_a_file_that_cannot_be_read_is_a_problem(mcpctl: Mcpctl, tmp_path: Path) -> None:

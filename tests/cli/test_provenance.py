@@ -148,8 +148,8 @@ def test_only_the_target_whose_folder_the_file_is_in_is_rendered(
 ) -> None:
     monkeypatch.delattr(type(target("compose")), "build")
     file = "output/kubernetes/panda/deployment.yaml"
-    code, told, _ = mcpctl("explain", f"{file}:{number(file, 'kind: Deployment')}", *PANDA)
-    assert (code, "template templates/kubernetes/" in told) == (Exit.FINE, True)
+    code, out, _ = mcpctl("explain", f"{file}:{number(file, 'kind: Deployment')}", *PANDA)
+    assert (code, "template templates/kubernetes/" in out) == (Exit.FINE, True)
 
 
 def test_a_line_that_somebody_wrote(mcpctl: Mcpctl, tmp_path: Path) -> None:
